@@ -1,0 +1,66 @@
+"""LiteLLM calls, seen in Langfuse.
+
+Importing this package makes LiteLLM's callback name `langfuse_otel` mean this library. Nothing
+else happens at import: no thread, no socket, no settings read, neither LiteLLM nor the
+OpenTelemetry SDK imported.
+"""
+
+from __future__ import annotations
+
+import atexit
+from typing import TYPE_CHECKING, Any
+
+import wrapt
+
+from langfuse_otel._process import aflush, end, flush, stats
+from langfuse_otel._version import __version__
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from langfuse_otel.logger import LangfuseOtelLogger
+    from langfuse_otel.settings import Destination, Settings
+
+    callback: LangfuseOtelLogger
+
+__all__ = [
+    "Destination",
+    "LangfuseOtelLogger",
+    "Settings",
+    "__version__",
+    "aflush",
+    "callback",
+    "flush",
+    "stats",
+]
+
+_LAZY = {
+    "Destination": "langfuse_otel.settings",
+    "LangfuseOtelLogger": "langfuse_otel.logger",
+    "Settings": "langfuse_otel.settings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used; `callback` is the logger that configs name."""
+    from importlib import import_module  # noqa: PLC0415 - only a lazy name needs it
+
+    if name == "callback":
+        value: object = import_module("langfuse_otel.logger").LangfuseOtelLogger()
+    elif name in _LAZY:
+        value = getattr(import_module(_LAZY[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def _take_the_name(module: ModuleType) -> None:
+    """LiteLLM looks the class up in this module of its own each time it resolves the name."""
+    from langfuse_otel.logger import LangfuseOtelLogger  # noqa: PLC0415 - LiteLLM is there now
+
+    module.LangfuseOtelLogger = LangfuseOtelLogger  # type: ignore[attr-defined]
+
+
+wrapt.register_post_import_hook(_take_the_name, "litellm.integrations.langfuse.langfuse_otel")
+atexit.register(end)

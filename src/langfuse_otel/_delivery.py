@@ -1,0 +1,361 @@
+"""From "queued" to "Langfuse has it": one queue, one worker thread, whatever the number of projects.
+
+A span waits at most one flush interval, is sent together with the others for its destination, and
+is tried until it is delivered, refused, or the process ends. Whoever submits never waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+import weakref
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from opentelemetry import context
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
+
+from langfuse_otel._counts import Counts, Stats
+from langfuse_otel._sender import Delivered, Rejected
+from langfuse_otel._spans import encoded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from langfuse_otel._sender import Outcome, Sender
+    from langfuse_otel.settings import Destination
+
+log = logging.getLogger("langfuse_otel")
+
+MAX_QUEUED_BYTES = 64 * 1024 * 1024
+FIRST_RETRY_S = 0.5
+LONGEST_RETRY_S = 30.0
+WARN_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """One span on its way: where to, about how many bytes, and how to build it."""
+
+    destination: Destination
+    size: int
+    span: Callable[[], ReadableSpan]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The body of one request, the spans in it, and the number of the oldest of them."""
+
+    body: bytes
+    spans: int
+    oldest: int
+
+
+@dataclass(slots=True)
+class Lane:
+    """What waits for one destination; its backoff delays no other."""
+
+    batches: deque[Batch] = field(default_factory=deque)
+    failures: int = 0
+    due: float = 0.0
+
+
+class Delivery:
+    """Delivers what is submitted, in the background.
+
+    Args:
+        open_sender: makes what does the requests; called in the process and thread that sends.
+        flush_interval_s: longest wait of a span before the first attempt.
+        flush_at: number of waiting spans that ends the wait.
+        timeout_s: limit of one request.
+        clock: a monotonic clock in seconds.
+    """
+
+    def __init__(
+        self,
+        open_sender: Callable[[], Sender],
+        *,
+        flush_interval_s: float = 1.0,
+        flush_at: int = 512,
+        timeout_s: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._open_sender = open_sender
+        self._flush_interval_s = flush_interval_s
+        self._flush_at = flush_at
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._begin()
+        _after_fork(self)
+
+    def _begin(self) -> None:
+        """The state of a process that has submitted nothing yet."""
+        self.counts = Counts()
+        self._sender: Sender | None = None
+        self._warned: dict[str, float] = {}
+        self._changed = threading.Condition(threading.Lock())
+        self._queue: deque[Queued] = deque()
+        self._queued_bytes = 0
+        self._lanes: dict[Destination, Lane] = {}
+        self._submitted = 0
+        self._in_hand = range(0)
+        self._first_at = 0.0
+        self._flush_to = 0
+        self._stop_at: float | None = None
+        self._thread: threading.Thread | None = None
+
+    def submit(self, item: Queued) -> None:
+        """Queue one span; returns at once. What does not fit pushes the oldest out, counted."""
+        self.counts.created()
+        with self._changed:
+            self._queue.append(item)
+            self._submitted += 1
+            self._queued_bytes += item.size
+            while self._queued_bytes > MAX_QUEUED_BYTES and len(self._queue) > 1:
+                self._queued_bytes -= self._queue.popleft().size
+                self.counts.dropped("queue_full")
+            if len(self._queue) == 1:
+                self._first_at = self._clock()
+            if len(self._queue) in {1, self._flush_at}:
+                self._changed.notify_all()
+            if self._thread is None or not self._thread.is_alive():
+                self._start()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Send all that was submitted before; False if some of it still waits after `timeout_s`."""
+        with self._changed:
+            upto = self._submitted
+            self._flush_to = max(self._flush_to, upto)
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: self._oldest() > upto, timeout_s)
+
+    def shutdown(self, timeout_s: float) -> None:
+        """Send what waits, for at most `timeout_s`; count the rest as lost."""
+        with self._changed:
+            self._stop_at = self._clock() + timeout_s
+            thread = self._thread
+            self._changed.notify_all()
+        if thread and thread.is_alive():
+            thread.join(timeout_s)
+        else:
+            self._work()
+        left = self._abandon()
+        if left:
+            self._lost("shutdown", left, "the process ended before Langfuse took them")
+
+    def stats(self) -> Stats:
+        """Return the counts as they stand now."""
+        with self._changed:
+            return self.counts.stats(self._waiting())
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._work, name="langfuse-otel", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return  # the interpreter is ending; `shutdown` does the work itself
+        self._thread = thread
+
+    def _work(self) -> None:
+        """Send until told to stop. Our own requests are not traced: they would trace themselves."""
+        token = context.attach(context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003
+        try:
+            while self._wait_for_work():
+                self._send_due(self._collect())
+        finally:
+            context.detach(token)
+
+    def _wait_for_work(self) -> bool:
+        """Wait until something is to be done; False when all is done and no more will come."""
+        with self._changed:
+            while True:
+                now = self._clock()
+                if self._stop_at is not None and (now >= self._stop_at or self._is_empty()):
+                    return False
+                wait_s = self._wait_s(now)
+                if wait_s is not None and wait_s <= 0:
+                    return True
+                self._changed.wait(wait_s)
+
+    def _wait_s(self, now: float) -> float | None:
+        """Seconds until the next thing to do, None if there is nothing."""
+        if self._is_empty():
+            return None
+        if self._oldest() <= self._flush_to:
+            return 0.0
+        moments = [lane.due for lane in self._lanes.values()]
+        if self._queue:
+            full = self._stop_at is not None or len(self._queue) >= self._flush_at
+            moments.append(now if full else self._first_at + self._flush_interval_s)
+        if self._stop_at is not None:
+            moments.append(self._stop_at)
+        return min(moments) - now
+
+    def _collect(self) -> int:
+        """Move what is queued into the lanes, encoded; return up to which number to hurry."""
+        with self._changed:
+            items = list(self._queue)
+            first = self._first_queued()
+            self._in_hand = range(first, first + len(items))
+            self._queue.clear()
+            self._queued_bytes = 0
+            hurry_to, self._flush_to = self._flush_to, 0
+        batches = [
+            (destination, batch)
+            for destination, numbered in _by_destination(items, first).items()
+            for batch in self._batches(numbered)
+        ]
+        with self._changed:
+            for destination, batch in batches:
+                self._lanes.setdefault(destination, Lane()).batches.append(batch)
+            self._in_hand = range(0)
+            self._changed.notify_all()
+        return hurry_to
+
+    def _batches(self, numbered: Sequence[tuple[int, Queued]]) -> list[Batch]:
+        chunks = (
+            numbered[start : start + self._flush_at]
+            for start in range(0, len(numbered), self._flush_at)
+        )
+        return [batch for chunk in chunks for batch in self._encoded(chunk)]
+
+    def _encoded(self, numbered: Sequence[tuple[int, Queued]]) -> list[Batch]:
+        """One batch; or, where a span cannot be encoded, each alone, so that it is lost alone."""
+        try:
+            body = encoded([item.span() for _, item in numbered])
+        except Exception as error:
+            if len(numbered) == 1:
+                self._lost("unencodable", 1, type(error).__name__)
+                return []
+            return [batch for one in numbered for batch in self._encoded([one])]
+        return [Batch(body, len(numbered), numbered[0][0])]
+
+    def _send_due(self, hurry_to: int) -> None:
+        with self._changed:
+            now = self._clock()
+            due = [
+                (destination, lane)
+                for destination, lane in self._lanes.items()
+                if lane.due <= now or lane.batches[0].oldest <= hurry_to
+            ]
+        for destination, lane in due:
+            self._send(destination, lane)
+
+    def _send(self, destination: Destination, lane: Lane) -> None:
+        """Send what waits in one lane, until it is empty or must wait."""
+        while lane.batches:
+            batch = lane.batches[0]
+            timeout_s = self._request_timeout()
+            if timeout_s <= 0:
+                return
+            outcome = self._post(destination, batch.body, timeout_s)
+            log.debug(
+                "langfuse-otel: %d spans to %s: %s", batch.spans, destination.traces_url, outcome
+            )
+            if isinstance(outcome, Delivered):
+                self.counts.sent(batch.spans)
+            elif isinstance(outcome, Rejected):
+                self._lost("rejected", batch.spans, outcome.reason)
+            else:
+                self._postpone(lane, outcome.reason, outcome.after_s)
+                return
+            self._settle(destination, lane)
+
+    def _post(self, destination: Destination, body: bytes, timeout_s: float) -> Outcome:
+        if self._sender is None:
+            self._sender = self._open_sender()
+        return self._sender.post(destination, body, timeout_s)
+
+    def _request_timeout(self) -> float:
+        if self._stop_at is None:
+            return self._timeout_s
+        return min(self._timeout_s, self._stop_at - self._clock())
+
+    def _settle(self, destination: Destination, lane: Lane) -> None:
+        """Take the first batch out of the lane; an empty lane is not kept, there may be many."""
+        with self._changed:
+            lane.failures = 0
+            lane.batches.popleft()
+            if not lane.batches:
+                self._lanes.pop(destination, None)
+            self._changed.notify_all()
+
+    def _postpone(self, lane: Lane, reason: str, after_s: float | None) -> None:
+        self.counts.retried(reason)
+        self._warn(reason, f"{reason}; will try again")
+        delay_s = backoff_s(lane.failures) if after_s is None else after_s
+        with self._changed:
+            lane.failures += 1
+            lane.due = self._clock() + delay_s
+
+    def _lost(self, reason: str, spans: int, error: str) -> None:
+        self.counts.dropped(reason, spans, error)
+        self._warn(reason + error, f"lost {spans} spans ({reason}): {error}")
+
+    def _abandon(self) -> int:
+        """Forget what still waits; return how many spans that were."""
+        with self._changed:
+            left = self._waiting()
+            self._queue.clear()
+            self._queued_bytes = 0
+            self._lanes.clear()
+            self._stop_at = self._thread = None
+            self._changed.notify_all()
+        return left
+
+    def _warn(self, cause: str, text: str) -> None:
+        """Log a problem, the same cause at most once a minute."""
+        now = self._clock()
+        if now - self._warned.get(cause, -WARN_EVERY_S) >= WARN_EVERY_S:
+            self._warned[cause] = now
+            log.warning("langfuse-otel: %s", text)
+
+    def _waiting(self) -> int:
+        in_lanes = sum(batch.spans for lane in self._lanes.values() for batch in lane.batches)
+        return len(self._queue) + len(self._in_hand) + in_lanes
+
+    def _is_empty(self) -> bool:
+        return not self._queue and not self._lanes
+
+    def _first_queued(self) -> int:
+        """Number of the oldest span in the queue; spans are numbered from 1 as they come."""
+        return self._submitted - len(self._queue) + 1
+
+    def _oldest(self) -> int:
+        """Number of the oldest span that is neither delivered nor lost."""
+        in_lanes = [batch.oldest for lane in self._lanes.values() for batch in lane.batches]
+        return min([self._first_queued(), *self._in_hand[:1], *in_lanes])
+
+
+def backoff_s(failures: int, jitter: Callable[[], float] = random.random) -> float:
+    """Return the seconds to wait after `failures` earlier ones: doubling, half of it random."""
+    longest = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures, 10))
+    return longest * (0.5 + jitter() / 2)
+
+
+def _by_destination(
+    items: Sequence[Queued], first: int
+) -> dict[Destination, list[tuple[int, Queued]]]:
+    found: dict[Destination, list[tuple[int, Queued]]] = {}
+    for number, item in enumerate(items, first):
+        found.setdefault(item.destination, []).append((number, item))
+    return found
+
+
+def _after_fork(delivery: Delivery) -> None:
+    """A child starts empty: what the parent queued is the parent's to send."""
+    reference = weakref.WeakMethod(delivery._begin)  # noqa: SLF001
+
+    def begin_in_child() -> None:
+        begin = reference()
+        if begin:
+            begin()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=begin_in_child)

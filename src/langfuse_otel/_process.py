@@ -1,0 +1,102 @@
+"""What there is one of in a process: the delivery, and the functions that flush and count it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from langfuse_otel import _pending
+
+if TYPE_CHECKING:
+    from langfuse_otel._counts import Stats
+    from langfuse_otel._delivery import Delivery
+    from langfuse_otel.settings import Settings
+
+log = logging.getLogger("langfuse_otel")
+
+_lock = threading.Lock()
+_delivery: Delivery | None = None
+_shutdown_timeout_s = 5.0
+
+
+def delivery(settings: Settings) -> Delivery:
+    """Return the delivery of this process, made at the first call with these settings."""
+    global _delivery, _shutdown_timeout_s  # noqa: PLW0603 - the one delivery of the process
+    with _lock:
+        if _delivery is None:
+            from langfuse_otel._delivery import Delivery  # noqa: PLC0415 - only who sends pays
+
+            show_debug_lines(settings)
+            _shutdown_timeout_s = settings.shutdown_timeout
+            _delivery = Delivery(
+                lambda: _sender(settings.compression),
+                flush_interval_s=settings.flush_interval,
+                flush_at=settings.flush_at,
+                timeout_s=settings.timeout,
+            )
+        return _delivery
+
+
+def flush(timeout: float = 30.0) -> bool:
+    """Send every call that has ended, and wait until Langfuse has it.
+
+    Waits for LiteLLM's pending callbacks first. Inside a running event loop use `aflush`, since
+    LiteLLM's asynchronous callbacks cannot run while this waits.
+
+    Args:
+        timeout: longest wait, in seconds.
+
+    Returns:
+        False if something still waits when the time is over.
+    """
+    deadline = time.monotonic() + timeout
+    drained = _pending.drain(timeout)
+    return (_delivery is None or _delivery.flush(max(0.0, deadline - time.monotonic()))) and drained
+
+
+async def aflush(timeout: float = 30.0) -> bool:  # noqa: ASYNC109 - the same name as in `flush`
+    """Do as `flush`, without blocking the event loop."""
+    deadline = time.monotonic() + timeout
+    drained = await _pending.adrain(timeout)
+    if _delivery is None:
+        return drained
+    left = max(0.0, deadline - time.monotonic())
+    return await asyncio.to_thread(_delivery.flush, left) and drained
+
+
+def stats() -> Stats:
+    """Return how many observations were created, sent, are queued, or were lost and why."""
+    from langfuse_otel._counts import Stats  # noqa: PLC0415 - keeps `import langfuse_otel` light
+
+    return Stats() if _delivery is None else _delivery.stats()
+
+
+def end() -> None:
+    """Deliver what is left; runs at the end of the interpreter.
+
+    LiteLLM's own exit hook may run after this one, so its left callbacks are run first.
+    """
+    if "langfuse_otel.logger" in sys.modules:
+        _pending.drain_at_exit()
+    if _delivery is not None:
+        _delivery.shutdown(_shutdown_timeout_s)
+
+
+def show_debug_lines(settings: Settings) -> None:
+    """Let our debug lines out where the settings or LiteLLM's debug mode ask for it."""
+    asked = settings.debug or (settings.litellm_log or "").upper() == "DEBUG"
+    if not (asked or logging.getLogger("LiteLLM").isEnabledFor(logging.DEBUG)):
+        return
+    log.setLevel(logging.DEBUG)
+    if not log.hasHandlers():
+        log.addHandler(logging.StreamHandler())
+
+
+def _sender(compression: str) -> object:
+    from langfuse_otel._sender import Sender  # noqa: PLC0415 - the thread that sends imports httpx
+
+    return Sender(compression)

@@ -1,0 +1,113 @@
+"""The types that cross the library: what LiteLLM said about a call, in our words.
+
+Content is JSON text already, so a record is a snapshot: nothing in it changes when the caller
+changes an object that it came from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ObservationType = Literal[
+    "span",
+    "generation",
+    "event",
+    "embedding",
+    "agent",
+    "tool",
+    "chain",
+    "retriever",
+    "guardrail",
+    "evaluator",
+]
+Level = Literal["DEBUG", "DEFAULT", "WARNING", "ERROR"]
+Json = str
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """An OpenTelemetry span that the call was made under, as integers."""
+
+    trace_id: int
+    span_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clues:
+    """All that may decide in which trace and under which parent an observation belongs.
+
+    Texts are as the caller gave them; `call_id`, `attempt` and `started_ns` make the observation's
+    own id. `ambient` was the active span when the call started.
+    """
+
+    call_id: str
+    started_ns: int
+    attempt: int = 0
+    trace_id: str | None = None
+    existing_trace_id: str | None = None
+    parent_observation_id: str | None = None
+    generation_id: str | None = None
+    litellm_trace_id: str | None = None
+    ambient: Parent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFields:
+    """What Langfuse shows on the trace. Stands on every span, since Langfuse inherits nothing."""
+
+    name: str | None = None
+    user_id: str | None = None
+    session_id: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Json | None = None
+    version: str | None = None
+    release: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One finished call. Times are nanoseconds since the epoch, cost is in US dollars.
+
+    `usage` counts tokens in buckets that do not overlap. `documented` holds the attribute names
+    that LiteLLM's documentation promises, with the caller's own values.
+    """
+
+    name: str
+    type: ObservationType
+    started_ns: int
+    ended_ns: int
+    clues: Clues
+    completion_started_ns: int | None = None
+    model: str | None = None
+    model_parameters: Json | None = None
+    input: Json | None = None
+    output: Json | None = None
+    usage: Mapping[str, int] | None = None
+    cost: Mapping[str, float] | None = None
+    level: Level = "DEFAULT"
+    status_message: str | None = None
+    version: str | None = None
+    environment: str | None = None
+    metadata: Json | None = None
+    trace: TraceFields = field(default_factory=TraceFields)
+    documented: Mapping[str, str | bool | tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it holds: the content, and a constant for the rest."""
+        texts = (self.input, self.output, self.metadata, self.trace.metadata, self.status_message)
+        return 1_000 + sum(len(text) for text in texts if text)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Where an observation stands: ids as OpenTelemetry has them, and why the trace was chosen."""
+
+    trace_id: int
+    span_id: int
+    parent_id: int | None
+    reason: Literal["metadata", "context", "litellm", "call"]

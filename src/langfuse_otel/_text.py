@@ -1,0 +1,87 @@
+"""Anything to JSON text that Langfuse can read; never raises and changes nothing it is given."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Set
+from typing import Any
+
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
+
+# Langfuse runs on Node, where an integer is exact up to this.
+MAX_EXACT_INTEGER = 2**53
+MAX_DEPTH = 64
+
+_PERHAPS_TOO_LARGE = re.compile(rb"[:,\[]-?[0-9]{16,}[,\]}]|^-?[0-9]{16,}$")
+
+
+def json_text(value: object) -> str:
+    """Return `value` as JSON text.
+
+    Objects that JSON does not know appear as their `repr`, NaN and infinities as text, integers
+    beyond 2^53 as text, bytes as base64, cycles as `"..."`.
+    """
+    try:
+        text = to_json(
+            value, inf_nan_mode="strings", bytes_mode="base64", fallback=described, exclude_none=True
+        )
+    except (PydanticSerializationError, ValueError, RecursionError):
+        return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+    if _PERHAPS_TOO_LARGE.search(text):
+        exact = _plain(json.loads(text))
+        return json.dumps(exact, ensure_ascii=False, separators=(",", ":"))
+    return text.decode()
+
+
+def clean(text: str) -> str:
+    """Return `text` as valid Unicode: a lone surrogate, which UTF-8 cannot hold, becomes U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def described(value: object) -> str:
+    """Return what can be said of an object that JSON does not know."""
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - a broken `__repr__` is the caller's, the loss would be ours
+        return f"<{type(value).__name__}>"
+
+
+def _plain(value: Any, depth: int = 0, above: frozenset[int] = frozenset()) -> Any:
+    """Return `value` in JSON's own types, the long way round that survives anything."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, (int, float)):
+        return _number(value)
+    if id(value) in above or depth >= MAX_DEPTH:
+        return "..."
+    inside = above | {id(value)}
+    if isinstance(value, Mapping):
+        return {_key(k): _plain(v, depth + 1, inside) for k, v in list(value.items())}
+    if isinstance(value, (list, tuple, Set)):
+        return [_plain(item, depth + 1, inside) for item in list(value)]
+    return _plain(_dumped(value), depth + 1, inside)
+
+
+def _number(value: float) -> float | str:
+    if isinstance(value, int):
+        return value if abs(value) <= MAX_EXACT_INTEGER else str(value)
+    return value if math.isfinite(value) else str(value)
+
+
+def _key(key: object) -> str:
+    return clean(key if isinstance(key, str) else described(key))
+
+
+def _dumped(value: object) -> object:
+    try:
+        return to_jsonable_python(value, bytes_mode="base64", fallback=described)
+    except (PydanticSerializationError, ValueError, RecursionError):
+        return described(value)

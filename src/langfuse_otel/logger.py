@@ -1,0 +1,141 @@
+"""`LangfuseOtelLogger`: what LiteLLM calls when a call starts, succeeds or fails."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import litellm
+from litellm.integrations.custom_logger import CustomLogger
+from opentelemetry import trace
+
+from langfuse_otel._litellm import call_id_of, observation_of
+from langfuse_otel._records import Parent
+from langfuse_otel.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langfuse_otel._pipeline import Pipeline
+
+log = logging.getLogger("langfuse_otel")
+
+# Calls between their start and their end. One that is never finished, such as an abandoned
+# stream, is forgotten when this many newer ones have started.
+MAX_OPEN_CALLS = 10_000
+
+
+class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
+    """LiteLLM's callback `langfuse_otel`.
+
+    Use it as `litellm.callbacks = [LangfuseOtelLogger()]`; or import `langfuse_otel` and use the
+    name: `litellm.callbacks = ["langfuse_otel"]`. Several of them send a call once, unless they
+    name different projects.
+
+    Args:
+        config: ignored; LiteLLM passes one for its own class of this name.
+        callback_name: the name that LiteLLM looks the callback up by.
+        settings: fields of `langfuse_otel.Settings`, such as `host`, `public_key`, `secret_key`,
+            `environment`; what is not given comes from the environment at the first call. Others,
+            which LiteLLM gives to callbacks of its own, are handed on to `CustomLogger`.
+    """
+
+    def __init__(
+        self, config: object = None, callback_name: str = "langfuse_otel", **settings: Any
+    ) -> None:
+        own = {name: settings.pop(name) for name in list(settings) if name in Settings.model_fields}
+        super().__init__(**settings)
+        self.callback_name = callback_name
+        self._arguments = own
+        self._opening = threading.Lock()
+        self._opened: Pipeline | None = None
+        self._ambient: OrderedDict[str, Parent] = OrderedDict()
+
+    @staticmethod
+    def get_langfuse_otel_config() -> None:
+        """Return no configuration; LiteLLM 1.74 asks for one before it constructs the logger."""
+
+    @staticmethod
+    def _get_langfuse_otel_host() -> str:
+        """Return the Langfuse address; LiteLLM's OpenTelemetry v2 asks for it by this name."""
+        return read_settings().host
+
+    def log_pre_api_call(self, model: str, messages: object, kwargs: Mapping[str, Any]) -> None:
+        """Remember the OpenTelemetry span that is active while the caller's own code runs."""
+        active = _active_span()
+        call_id = call_id_of(kwargs)
+        if active and call_id:
+            self._ambient[call_id] = active
+            while len(self._ambient) > MAX_OPEN_CALLS:
+                self._ambient.popitem(last=False)
+
+    def log_success_event(
+        self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
+    ) -> None:
+        """Export a synchronous call that succeeded."""
+        self._export(kwargs, response_obj, start_time, end_time)
+
+    def log_failure_event(
+        self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
+    ) -> None:
+        """Export a synchronous call that failed."""
+        self._export(kwargs, None, start_time, end_time)
+
+    async def async_log_success_event(
+        self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
+    ) -> None:
+        """Export an asynchronous call that succeeded."""
+        self._export(kwargs, response_obj, start_time, end_time)
+
+    async def async_log_failure_event(
+        self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
+    ) -> None:
+        """Export an asynchronous call that failed."""
+        self._export(kwargs, None, start_time, end_time)
+
+    def _export(
+        self, kwargs: Mapping[str, Any], response: object, started: object, ended: object
+    ) -> None:
+        """Hand one finished call over. Nothing that goes wrong here may reach the caller."""
+        try:
+            pipeline = self._pipeline()
+            if pipeline.settings.enabled:
+                ambient = self._ambient.pop(call_id_of(kwargs) or "", None) or _active_span()
+                pipeline.export(lambda: observation_of(kwargs, response, started, ended, ambient))
+        except Exception as error:  # noqa: BLE001 - see above; the text might quote the call
+            log.warning("langfuse-otel: a call could not be exported: %s", type(error).__name__)
+
+    def _pipeline(self) -> Pipeline:
+        """Settings are read at the first call, so that a program may set them after the import."""
+        with self._opening:
+            if self._opened is None:
+                from langfuse_otel._pipeline import Pipeline  # noqa: PLC0415 - first call, not import
+
+                self._opened = Pipeline(read_settings(**self._arguments))
+            return self._opened
+
+
+def _active_span() -> Parent | None:
+    active = trace.get_current_span().get_span_context()
+    return Parent(active.trace_id, active.span_id) if active.is_valid else None
+
+
+class StayingLogger(LangfuseOtelLogger):
+    """A logger that stays registered when the program assigns LiteLLM's callback lists itself."""
+
+    def register(self) -> None:
+        """Stand in every list that LiteLLM takes callbacks from."""
+        manager = litellm.logging_callback_manager
+        manager.add_litellm_input_callback(self)
+        manager.add_litellm_success_callback(self)
+        manager.add_litellm_failure_callback(self)
+        manager.add_litellm_async_success_callback(self)
+        manager.add_litellm_async_failure_callback(self)
+
+    def log_pre_api_call(self, model: str, messages: object, kwargs: Mapping[str, Any]) -> None:
+        """As the base class, and come back to a list that was replaced."""
+        super().log_pre_api_call(model, messages, kwargs)
+        if self not in litellm.success_callback or self not in litellm.failure_callback:
+            self.register()

@@ -1,0 +1,423 @@
+"""Where spans go and how: the only file that reads the environment.
+
+Names and defaults are declared once, as fields of `Settings`; `docs/settings.md` is held equal to
+them by a test. Nothing is read at import.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import logging
+import os
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from opentelemetry.util.re import parse_env_headers
+from pydantic import AfterValidator, AliasChoices, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from langfuse_otel._version import __version__
+
+log = logging.getLogger("langfuse_otel")
+
+US_CLOUD = "https://us.cloud.langfuse.com"
+EU_CLOUD = "https://cloud.langfuse.com"
+OTEL_PATH = "/api/public/otel"
+TRACES_PATH = f"{OTEL_PATH}/v1/traces"
+
+MISSING_KEYS = (
+    "LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY must be set. Create a key pair in Langfuse under "
+    "Project Settings > API Keys, or run `langfuse-otel dev` for a local receiver and use the keys "
+    "that it prints."
+)
+
+
+def unquoted(text: str) -> str:
+    """Return `text` without surrounding white space and quotes, as shells and `.env` files leave."""
+    return text.strip().strip("\"'").strip()
+
+
+def environment_name(text: str) -> str:
+    """Return the environment as Langfuse would store it: the server maps an invalid one to `default`.
+
+    Lower case, no leading `langfuse`, at most 40 characters out of `a-z0-9_-`; a character that
+    the server refuses becomes `-`, so that `Prod EU` arrives as `prod-eu` and is not lost.
+    """
+    name = re.sub(r"[^a-z0-9_-]+", "-", unquoted(text).lower()).strip("-")
+    return re.sub(r"^(langfuse[-_]*)+", "", name)[:40]
+
+
+Unquoted = Annotated[str, AfterValidator(unquoted)]
+
+
+class Settings(BaseSettings):
+    """What the library can be told, by argument or by environment variable.
+
+    Arguments win over the environment. Where a field has several variables, the first that is set
+    wins. Invalid values raise `pydantic.ValidationError`, which never shows the value.
+    """
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        case_sensitive=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+    )
+
+    public_key: Unquoted | None = Field(
+        None,
+        validation_alias="LANGFUSE_PUBLIC_KEY",
+        description="Public key of the Langfuse project.",
+        examples=["pk-lf-..."],
+    )
+    secret_key: SecretStr | None = Field(
+        None,
+        validation_alias="LANGFUSE_SECRET_KEY",
+        description="Secret key of the Langfuse project. Never logged, never stored.",
+        examples=["sk-lf-..."],
+    )
+    host: Unquoted = Field(
+        US_CLOUD,
+        validation_alias=AliasChoices(
+            "LANGFUSE_OTEL_HOST", "LANGFUSE_BASE_URL", "LANGFUSE_HOST"
+        ),
+        description=(
+            "Address of Langfuse. A path prefix is kept, a missing scheme is added, and a value "
+            "that already ends in the OTLP path means the same. The first name that is set wins."
+        ),
+        examples=["https://cloud.langfuse.com"],
+    )
+    endpoint: Unquoted | None = Field(
+        None,
+        validation_alias="LANGFUSE_OTEL_ENDPOINT",
+        description=(
+            "Full traces URL of an OpenTelemetry Collector. Spans go there with "
+            "`OTEL_EXPORTER_OTLP_HEADERS` and without the Langfuse keys; everything else goes to "
+            "the host."
+        ),
+        examples=["http://collector:4318/v1/traces"],
+    )
+    tracing_enabled: bool = Field(
+        default=True,
+        validation_alias="LANGFUSE_TRACING_ENABLED",
+        description="`false` turns the library off.",
+        examples=["false"],
+    )
+    langfuse_enabled: bool = Field(
+        default=True,
+        validation_alias="LANGFUSE_ENABLED",
+        description="`false` turns the library off, too.",
+        examples=["false"],
+    )
+    environment: str | None = Field(
+        None,
+        validation_alias="LANGFUSE_TRACING_ENVIRONMENT",
+        description=(
+            "Langfuse environment of every span. Made valid: lower case, at most 40 characters of "
+            "`a-z0-9_-`, no leading `langfuse`."
+        ),
+        examples=["production"],
+    )
+    release: Unquoted | None = Field(
+        None,
+        validation_alias="LANGFUSE_RELEASE",
+        description="Release of your application, on every trace.",
+        examples=["2026.11.1"],
+    )
+    flush_interval: float = Field(
+        1.0,
+        ge=0,
+        validation_alias="LANGFUSE_FLUSH_INTERVAL",
+        description="Longest wait of a span before it is sent, in seconds.",
+        examples=["0.5"],
+    )
+    flush_at: int = Field(
+        512,
+        ge=1,
+        validation_alias="LANGFUSE_FLUSH_AT",
+        description="Number of waiting spans that are sent at once without waiting further.",
+        examples=["100"],
+    )
+    timeout: float = Field(
+        10.0,
+        gt=0,
+        validation_alias="LANGFUSE_TIMEOUT",
+        description="Time limit of one request to Langfuse, in seconds.",
+        examples=["20"],
+    )
+    shutdown_timeout: float = Field(
+        5.0,
+        ge=0,
+        validation_alias="LANGFUSE_OTEL_SHUTDOWN_TIMEOUT",
+        description="Longest time that the end of the process waits for delivery, in seconds.",
+        examples=["10"],
+    )
+    compression: Literal["gzip", "none"] = Field(
+        "gzip",
+        validation_alias="LANGFUSE_OTEL_COMPRESSION",
+        description="Compression of requests: `gzip` (the only one Langfuse decodes) or `none`.",
+        examples=["none"],
+    )
+    debug: bool = Field(
+        default=False,
+        validation_alias="LANGFUSE_DEBUG",
+        description=(
+            "Log how the endpoint was resolved and the outcome of each request. LiteLLM's own "
+            "`LITELLM_LOG=DEBUG` and `litellm._turn_on_debug()` do the same."
+        ),
+        examples=["true"],
+    )
+    litellm_log: str | None = Field(
+        None,
+        validation_alias="LITELLM_LOG",
+        description="LiteLLM's log level; `DEBUG` shows our debug lines, too.",
+        examples=["DEBUG"],
+    )
+    sample_rate: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        validation_alias="LANGFUSE_SAMPLE_RATE",
+        description="Share of traces to send, 0 to 1. Decided by trace id: a trace is sent whole.",
+        examples=["0.1"],
+    )
+    ignore_context_propagation: bool = Field(
+        default=False,
+        validation_alias="OTEL_IGNORE_CONTEXT_PROPAGATION",
+        description="`true`: never join the active OpenTelemetry span or an incoming traceparent.",
+        examples=["true"],
+    )
+    service_name: str | None = Field(
+        None,
+        validation_alias="OTEL_SERVICE_NAME",
+        description="OpenTelemetry's `service.name` on the resource.",
+        examples=["chat-backend"],
+    )
+    otlp_traces_endpoint: Unquoted | None = Field(
+        None,
+        validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        description="OpenTelemetry's own variable, used as it is when no Langfuse keys are set.",
+        examples=["http://collector:4318/v1/traces"],
+    )
+    otlp_endpoint: Unquoted | None = Field(
+        None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="The same, to which `/v1/traces` is appended. Ignored when keys are set.",
+        examples=["http://collector:4318"],
+    )
+    otlp_headers: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices(
+            "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"
+        ),
+        description="Headers for the OpenTelemetry endpoints above and `LANGFUSE_OTEL_ENDPOINT`.",
+        examples=["Authorization=Basic ..."],
+    )
+
+    _arguments: frozenset[str] = PrivateAttr(frozenset())
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._arguments = frozenset(arguments)
+
+    @property
+    def enabled(self) -> bool:
+        """False when any variable turns the library off."""
+        return self.tracing_enabled and self.langfuse_enabled
+
+    def destination(self) -> Destination:
+        """Return where spans go.
+
+        Raises:
+            ValueError: there are neither Langfuse keys nor an OTLP endpoint, or a URL is invalid.
+        """
+        keys = _keys(self)
+        if self.endpoint:
+            return Destination(_checked(self.endpoint), self._otlp_headers(), "endpoint")
+        if keys:
+            return langfuse_destination(self.host, *keys)
+        if self.otlp_traces_endpoint:
+            return Destination(
+                _checked(self.otlp_traces_endpoint), self._otlp_headers(), "otlp"
+            )
+        if self.otlp_endpoint:
+            url = _checked(self.otlp_endpoint).rstrip("/") + "/v1/traces"
+            return Destination(url, self._otlp_headers(), "otlp")
+        raise ValueError(MISSING_KEYS)
+
+    def _otlp_headers(self) -> Headers:
+        parsed = parse_env_headers(self.otlp_headers.get_secret_value(), liberal=True)
+        return tuple(sorted({**_SDK_HEADERS, **parsed}.items()))
+
+    def source(self, name: str) -> str:
+        """Return where the field `name` was set: `argument`, a variable's name, or `default`."""
+        if name in self._arguments:
+            return "argument"
+        return next((v for v in variables(name) if os.environ.get(v)), "default")
+
+
+Headers = tuple[tuple[str, str], ...]
+
+_SDK_HEADERS = {
+    "x-langfuse-ingestion-version": "4",
+    "x-langfuse-sdk-name": "langfuse-otel",
+    "x-langfuse-sdk-version": __version__,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One target of spans: its full traces URL, the headers that open it, and how it was chosen."""
+
+    traces_url: str
+    headers: Headers = field(repr=False)
+    kind: Literal["langfuse", "endpoint", "otlp"] = "langfuse"
+    public_key: str | None = None
+
+    @property
+    def host(self) -> str:
+        """The Langfuse address that the traces URL was made from."""
+        return self.traces_url.removesuffix(TRACES_PATH)
+
+
+def langfuse_destination(host: str, public_key: str, secret_key: str) -> Destination:
+    """Return the destination of one Langfuse project: Basic auth over its public and secret key."""
+    token = base64.b64encode(f"{public_key}:{secret_key}".encode()).decode()
+    headers = {**_SDK_HEADERS, "Authorization": f"Basic {token}"}
+    return Destination(
+        host_url(host) + TRACES_PATH, tuple(sorted(headers.items())), "langfuse", public_key
+    )
+
+
+def host_url(host: str) -> str:
+    """Return the base address that `host` means: scheme added, OTLP path and slashes removed.
+
+    Raises:
+        ValueError: `host` is no http(s) address.
+    """
+    text = unquoted(host)
+    url = _checked(text if "://" in text else f"{_scheme_for(text)}://{text}").rstrip("/")
+    for suffix in (TRACES_PATH, OTEL_PATH):
+        url = url.removesuffix(suffix)
+    return url.rstrip("/")
+
+
+def _scheme_for(authority: str) -> str:
+    name = urlsplit(f"//{authority}").hostname or ""
+    return "http" if _is_loopback(name) else "https"
+
+
+def _is_loopback(name: str) -> bool:
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"not an http or https address: {url!r}")
+    if parts.username or parts.password:
+        raise ValueError(f"credentials do not belong into the address of {parts.hostname}")
+    if parts.query or parts.fragment:
+        raise ValueError(f"an address has no query or fragment: {parts.hostname}")
+    return url
+
+
+def _keys(settings: Settings) -> tuple[str, str] | None:
+    secret = settings.secret_key and unquoted(settings.secret_key.get_secret_value())
+    return (settings.public_key, secret) if settings.public_key and secret else None
+
+
+def variables(name: str) -> tuple[str, ...]:
+    """Return the environment variables of the field `name`, the winning one first."""
+    alias = Settings.model_fields[name].validation_alias
+    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    return tuple(str(choice) for choice in choices)
+
+
+def read_settings(**arguments: Any) -> Settings:
+    """Read the settings for a caller that must not fail: what is invalid is warned of and left out.
+
+    Arguments that are None count as not given.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        settings = _without_invalid(error, given)
+    for text in warnings_about(settings):
+        _warn_once(text)
+    return settings
+
+
+@cache
+def _warn_once(text: str) -> None:
+    log.warning("langfuse-otel: %s", text)
+
+
+def _without_invalid(error: ValidationError, given: dict[str, Any]) -> Settings:
+    defaults = {name: info.default for name, info in Settings.model_fields.items()}
+    for problem in error.errors(include_input=False, include_url=False, include_context=False):
+        name = _field_of(str(problem["loc"][0]))
+        _warn_once(f"{problem['loc'][0]} is invalid ({problem['msg']}); using its default")
+        given = {**given, name: defaults[name]}
+    return Settings(**given)
+
+
+def _field_of(location: str) -> str:
+    by_variable = {v: name for name in Settings.model_fields for v in variables(name)}
+    return by_variable.get(location, location)
+
+
+def warnings_about(settings: Settings) -> list[str]:
+    """Return what a user should know about the settings: each a sentence with its cure, no secrets."""
+    return [
+        *_host_warnings(settings),
+        *_quote_warnings(settings),
+        *_environment_warnings(settings),
+    ]
+
+
+def _host_warnings(settings: Settings) -> list[str]:
+    found = {v: os.environ[v] for v in variables("host") if os.environ.get(v)}
+    different = {host_or_text(value) for value in found.values()}
+    if len(different) < 2 or settings.source("host") == "argument":  # noqa: PLR2004
+        return []
+    used, *ignored = found
+    return [f"{used} wins over {', '.join(ignored)}, which differ; set only one"]
+
+
+def host_or_text(host: str) -> str:
+    """Return the address that `host` means, or the text itself where it means none."""
+    try:
+        return host_url(host)
+    except ValueError:
+        return host
+
+
+def _quote_warnings(settings: Settings) -> list[str]:
+    return [
+        f"removed quotes or white space around {variable}"
+        for name in ("public_key", "secret_key", "host")
+        if settings.source(name) != "argument"
+        for variable in variables(name)
+        if (value := os.environ.get(variable)) and unquoted(value) != value
+    ]
+
+
+def _environment_warnings(settings: Settings) -> list[str]:
+    given = settings.environment
+    if given is None or environment_name(given) == given:
+        return []
+    sent = environment_name(given) or "default"
+    return [f"Langfuse does not take the environment {given!r}; sending {sent!r}"]

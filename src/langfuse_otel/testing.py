@@ -1,0 +1,224 @@
+"""A stand-in for Langfuse in tests: a strict OTLP receiver on loopback that keeps what it accepts.
+
+    with Collector() as collector:
+        monkeypatch.setattr("os.environ", {**os.environ, **collector.environment})
+        ...
+        [span] = collector.wait_for(1)
+        assert span.attributes["langfuse.observation.model.name"] == "gpt-4o"
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+    from typing_extensions import Self
+
+TRACES_PATH = "/api/public/otel/v1/traces"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedSpan:
+    """One span as it came over the wire; ids are lower-case hex, `parent_id` is None at a root."""
+
+    name: str
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    start_ns: int
+    end_ns: int
+    attributes: Mapping[str, Any]
+    status: str
+    scope: str
+    resource: Mapping[str, Any]
+    headers: Mapping[str, str]
+
+    def json(self, attribute: str) -> Any:
+        """Return the value of an attribute that holds JSON text."""
+        return json.loads(self.attributes[attribute])
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the collector answers instead of accepting: a status, and headers such as Retry-After."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Collector:
+    """Accepts spans as Langfuse does, and refuses what Langfuse refuses.
+
+    Args:
+        public_key: the key pair's public half; requests must carry the pair.
+        secret_key: the other half.
+    """
+
+    def __init__(self, public_key: str = "pk-lf-test", secret_key: str = "sk-lf-test") -> None:  # noqa: S107
+        self.public_key = public_key
+        self.secret_key = secret_key
+        self.spans: list[ReceivedSpan] = []
+        self.refused: list[int] = []
+        self._answers: deque[Answer] = deque()
+        self._changed = threading.Condition()
+        self._server = _Server(self)
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        """Address of this Langfuse."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables that point the library here."""
+        return {
+            "LANGFUSE_OTEL_HOST": self.url,
+            "LANGFUSE_PUBLIC_KEY": self.public_key,
+            "LANGFUSE_SECRET_KEY": self.secret_key,
+        }
+
+    def answer_next(self, *answers: Answer) -> None:
+        """Give these answers to the next requests, one each, before accepting again."""
+        self._answers.extend(answers)
+
+    def wait_for(self, spans: int, timeout_s: float = 20.0) -> list[ReceivedSpan]:
+        """Return all spans once there are at least `spans`.
+
+        Raises:
+            TimeoutError: they did not come in time.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self.spans) >= spans, timeout_s):
+                raise TimeoutError(f"{len(self.spans)} of {spans} spans after {timeout_s:g} s")
+            return list(self.spans)
+
+    def wait_for_refusals(self, requests: int, timeout_s: float = 20.0) -> list[int]:
+        """Return the statuses of all refused requests once there are at least `requests`.
+
+        Raises:
+            TimeoutError: they did not come in time.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self.refused) >= requests, timeout_s):
+                raise TimeoutError(f"{len(self.refused)} of {requests} refusals")
+            return list(self.refused)
+
+    def _take(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Decide about one request and keep its spans, or the status it is refused with."""
+        with self._changed:
+            answer = self._answers.popleft() if self._answers else self._verdict(path, headers)
+            if answer.status == 200:  # noqa: PLR2004
+                try:
+                    self.spans += _spans_of(body, headers)
+                except (DecodeError, OSError, EOFError, ValueError):
+                    answer = Answer(400)
+            if answer.status != 200:  # noqa: PLR2004
+                self.refused.append(answer.status)
+            self._changed.notify_all()
+            return answer
+
+    def _verdict(self, path: str, headers: Mapping[str, str]) -> Answer:
+        token = base64.b64encode(f"{self.public_key}:{self.secret_key}".encode()).decode()
+        if path != TRACES_PATH:
+            return Answer(404)
+        if headers.get("authorization") != f"Basic {token}":
+            return Answer(401)
+        if "application/x-protobuf" not in headers.get("content-type", ""):
+            return Answer(400)
+        return Answer(200)
+
+
+def _spans_of(body: bytes, headers: Mapping[str, str]) -> list[ReceivedSpan]:
+    raw = gzip.decompress(body) if headers.get("content-encoding") == "gzip" else body
+    request = ExportTraceServiceRequest.FromString(raw)
+    return [
+        ReceivedSpan(
+            name=span.name,
+            trace_id=_id(span.trace_id, 16),
+            span_id=_id(span.span_id, 8),
+            parent_id=span.parent_span_id.hex() or None,
+            start_ns=span.start_time_unix_nano,
+            end_ns=span.end_time_unix_nano,
+            attributes=_pairs(span.attributes),
+            status=span.status.message,
+            scope=of_scope.scope.name,
+            resource=_pairs(of_resource.resource.attributes),
+            headers=headers,
+        )
+        for of_resource in request.resource_spans
+        for of_scope in of_resource.scope_spans
+        for span in of_scope.spans
+    ]
+
+
+def _id(value: bytes, size: int) -> str:
+    if len(value) != size or not any(value):
+        raise ValueError(f"an id must have {size} bytes, not all zero")
+    return value.hex()
+
+
+def _pairs(pairs: Iterable[KeyValue]) -> dict[str, Any]:
+    return {pair.key: _value(pair.value) for pair in pairs}
+
+
+def _value(value: AnyValue) -> Any:
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return [_value(item) for item in value.array_value.values]
+    if kind is None or kind in {"kvlist_value", "bytes_value"}:
+        raise ValueError(f"Langfuse cannot read an attribute of kind {kind}")
+    return getattr(value, kind)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, collector: Collector) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.collector = collector
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {key.lower(): value for key, value in self.headers.items()}
+        answer = self.server.collector._take(self.path, headers, body)  # noqa: SLF001
+        text = json.dumps({} if answer.status == 200 else {"message": "refused"}).encode()  # noqa: PLR2004
+        self.send_response(answer.status)
+        for key, value in {**answer.headers, "Content-Length": str(len(text))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing: a test's output is its own."""
