@@ -164,7 +164,7 @@ class Delivery:
 
     def _work(self) -> None:
         """Send until told to stop. Our own requests are not traced: they would trace themselves."""
-        token = context.attach(context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003
+        token = context.attach(context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
         try:
             while self._wait_for_work():
                 self._send_due(self._collect())
@@ -229,7 +229,7 @@ class Delivery:
         """One batch; or, where a span cannot be encoded, each alone, so that it is lost alone."""
         try:
             body = encoded([item.span() for _, item in numbered])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever one span does, the others go
             if len(numbered) == 1:
                 self._lost("unencodable", 1, type(error).__name__)
                 return []
@@ -330,7 +330,8 @@ class Delivery:
     def _oldest(self) -> int:
         """Number of the oldest span that is neither delivered nor lost."""
         in_lanes = [batch.oldest for lane in self._lanes.values() for batch in lane.batches]
-        return min([self._first_queued(), *self._in_hand[:1], *in_lanes])
+        numbers: list[int] = [self._first_queued(), *self._in_hand[:1], *in_lanes]
+        return min(numbers)
 
 
 def backoff_s(failures: int, jitter: Callable[[], float] = random.random) -> float:

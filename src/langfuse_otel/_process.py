@@ -14,6 +14,7 @@ from langfuse_otel import _pending
 if TYPE_CHECKING:
     from langfuse_otel._counts import Stats
     from langfuse_otel._delivery import Delivery
+    from langfuse_otel._sender import Sender
     from langfuse_otel.settings import Settings
 
 log = logging.getLogger("langfuse_otel")
@@ -58,7 +59,7 @@ def flush(timeout: float = 30.0) -> bool:
     return (_delivery is None or _delivery.flush(max(0.0, deadline - time.monotonic()))) and drained
 
 
-async def aflush(timeout: float = 30.0) -> bool:  # noqa: ASYNC109 - the same name as in `flush`
+async def aflush(timeout: float = 30.0) -> bool:
     """Do as `flush`, without blocking the event loop."""
     deadline = time.monotonic() + timeout
     drained = await _pending.adrain(timeout)
@@ -96,7 +97,7 @@ def show_debug_lines(settings: Settings) -> None:
         log.addHandler(logging.StreamHandler())
 
 
-def _sender(compression: str) -> object:
+def _sender(compression: str) -> Sender:
     from langfuse_otel._sender import Sender  # noqa: PLC0415 - the thread that sends imports httpx
 
     return Sender(compression)

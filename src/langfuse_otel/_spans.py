@@ -26,9 +26,7 @@ SCOPE = InstrumentationScope("langfuse_otel", __version__)
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
-def resource_of(
-    service_name: str | None, environment: str | None, release: str | None
-) -> Resource:
+def resource_of(service_name: str | None, environment: str | None, release: str | None) -> Resource:
     """Return the resource of our spans: little, since Langfuse copies it into every observation."""
     return Resource(
         {
@@ -61,7 +59,8 @@ def span_of(observation: Observation, identity: Identity, resource: Resource) ->
 
 def encoded(spans: Sequence[ReadableSpan]) -> bytes:
     """Return the body of one OTLP request that carries `spans`."""
-    return encode_spans(spans).SerializeToString()
+    body: bytes = encode_spans(spans).SerializeToString()
+    return body
 
 
 def _parent(identity: Identity) -> SpanContext | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
@@ -25,7 +26,11 @@ def json_text(value: object) -> str:
     """
     try:
         text = to_json(
-            value, inf_nan_mode="strings", bytes_mode="base64", fallback=described, exclude_none=True
+            value,
+            inf_nan_mode="strings",
+            bytes_mode="base64",
+            fallback=described,
+            exclude_none=True,
         )
     except (PydanticSerializationError, ValueError, RecursionError):
         return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
@@ -54,23 +59,23 @@ def described(value: object) -> str:
 
 def _plain(value: Any, depth: int = 0, above: frozenset[int] = frozenset()) -> Any:
     """Return `value` in JSON's own types, the long way round that survives anything."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, (int, float)):
-        return _number(value)
+    if isinstance(value, (str, bool, int, float, type(None))):
+        return _scalar(value)
     if id(value) in above or depth >= MAX_DEPTH:
         return "..."
     inside = above | {id(value)}
     if isinstance(value, Mapping):
         return {_key(k): _plain(v, depth + 1, inside) for k, v in list(value.items())}
-    if isinstance(value, (list, tuple, Set)):
+    if isinstance(value, (list, tuple, AbstractSet)):
         return [_plain(item, depth + 1, inside) for item in list(value)]
     return _plain(_dumped(value), depth + 1, inside)
 
 
-def _number(value: float) -> float | str:
+def _scalar(value: str | float | None) -> str | float | None:
+    if isinstance(value, str):
+        return clean(value)
+    if value is None or isinstance(value, bool):
+        return value
     if isinstance(value, int):
         return value if abs(value) <= MAX_EXACT_INTEGER else str(value)
     return value if math.isfinite(value) else str(value)

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 # Langfuse fails to store a batch that holds a cost of a million or more.
 MAX_COST = 1e6
@@ -74,7 +77,7 @@ def cost_of(total: object, breakdown: Mapping[str, Any]) -> dict[str, float] | N
     return {**(parts if adds_up else {}), "total": float(total)}
 
 
-def is_cost(value: Any) -> bool:
+def is_cost(value: object) -> TypeGuard[float]:
     """True for a number that Langfuse can store as a cost."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False

@@ -84,9 +84,7 @@ class Settings(BaseSettings):
     )
     host: Unquoted = Field(
         US_CLOUD,
-        validation_alias=AliasChoices(
-            "LANGFUSE_OTEL_HOST", "LANGFUSE_BASE_URL", "LANGFUSE_HOST"
-        ),
+        validation_alias=AliasChoices("LANGFUSE_OTEL_HOST", "LANGFUSE_BASE_URL", "LANGFUSE_HOST"),
         description=(
             "Address of Langfuse. A path prefix is kept, a missing scheme is added, and a value "
             "that already ends in the OTLP path means the same. The first name that is set wins."
@@ -243,9 +241,7 @@ class Settings(BaseSettings):
         if keys:
             return langfuse_destination(self.host, *keys)
         if self.otlp_traces_endpoint:
-            return Destination(
-                _checked(self.otlp_traces_endpoint), self._otlp_headers(), "otlp"
-            )
+            return Destination(_checked(self.otlp_traces_endpoint), self._otlp_headers(), "otlp")
         if self.otlp_endpoint:
             url = _checked(self.otlp_endpoint).rstrip("/") + "/v1/traces"
             return Destination(url, self._otlp_headers(), "otlp")

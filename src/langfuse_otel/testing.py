@@ -1,10 +1,10 @@
 """A stand-in for Langfuse in tests: a strict OTLP receiver on loopback that keeps what it accepts.
 
-    with Collector() as collector:
-        monkeypatch.setattr("os.environ", {**os.environ, **collector.environment})
-        ...
-        [span] = collector.wait_for(1)
-        assert span.attributes["langfuse.observation.model.name"] == "gpt-4o"
+with Collector() as collector:
+    monkeypatch.setattr("os.environ", {**os.environ, **collector.environment})
+    ...
+    [span] = collector.wait_for(1)
+    assert span.attributes["langfuse.observation.model.name"] == "gpt-4o"
 """
 
 from __future__ import annotations

@@ -1,0 +1,241 @@
+"""What `langfuse-otel check` finds out: each finding a fact, or a problem with its cause and cure.
+
+Asks Langfuse's REST API itself; the test trace goes out the way that every span goes.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from langfuse_otel._records import Clues, Observation
+from langfuse_otel._sender import Delivered, Outcome, Sender, TryLater
+from langfuse_otel.settings import EU_CLOUD, US_CLOUD, unquoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from langfuse_otel.settings import Destination, Settings
+
+READ_BACK_S = 15.0
+POLL_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. `cure` says what to do next where `good` is False."""
+
+    good: bool
+    text: str
+    cure: str = ""
+
+
+def examine(settings: Settings, destination: Destination) -> Iterator[Finding]:
+    """Ask the server step by step, and stop at the first step that fails.
+
+    Args:
+        settings: the timeout and the compression are used.
+        destination: where spans go.
+    """
+    for step in _steps(settings, destination):
+        finding = step()
+        yield finding
+        if not finding.good:
+            return
+
+
+def resolved_lines(settings: Settings, destination: Destination) -> Iterator[tuple[str, str]]:
+    """Return what was resolved and where it came from, as label and text; secrets are masked."""
+    yield "traces URL", f"{destination.traces_url} ({_chosen_by(settings, destination)})"
+    if destination.public_key:
+        yield "public key", f"{destination.public_key} ({settings.source('public_key')})"
+        yield "secret key", f"{masked(settings)} ({settings.source('secret_key')})"
+    for name in ("environment", "release", "sample_rate", "compression"):
+        if settings.source(name) != "default":
+            yield name.replace("_", " "), f"{getattr(settings, name)} ({settings.source(name)})"
+
+
+def masked(settings: Settings) -> str:
+    """Return the secret key so that its owner knows it again and nobody else learns it."""
+    secret = unquoted(settings.secret_key.get_secret_value()) if settings.secret_key else ""
+    return f"{secret[:6]}...{len(secret)} characters" if len(secret) > 12 else "***"  # noqa: PLR2004
+
+
+def _chosen_by(settings: Settings, destination: Destination) -> str:
+    if destination.kind == "endpoint":
+        return "LANGFUSE_OTEL_ENDPOINT"
+    if destination.kind == "otlp":
+        name = "otlp_traces_endpoint" if settings.otlp_traces_endpoint else "otlp_endpoint"
+        return settings.source(name)
+    source = settings.source("host")
+    return "default: Langfuse US cloud" if source == "default" else f"host from {source}"
+
+
+def _steps(settings: Settings, destination: Destination) -> list[Callable[[], Finding]]:
+    trace_id = f"{time.time_ns():032x}"
+    steps = [lambda: _name(destination), lambda: _connection(settings, destination)]
+    if destination.kind == "langfuse":
+        steps += [
+            lambda: _health(settings, destination),
+            lambda: _credentials(settings, destination),
+            lambda: _test_trace(settings, destination, trace_id),
+            lambda: _read_back(settings, destination, trace_id),
+        ]
+    else:
+        steps.append(lambda: _test_trace(settings, destination, trace_id))
+    return steps
+
+
+def _name(destination: Destination) -> Finding:
+    host = urlsplit(destination.traces_url).hostname or ""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        return Finding(
+            good=False,
+            text=f"{host} has no address: {error.strerror or error}",
+            cure="Check the spelling of the host and that this machine's DNS knows it.",
+        )
+    return Finding(good=True, text=f"{host} is {found[0][4][0]}")
+
+
+def _connection(settings: Settings, destination: Destination) -> Finding:
+    parts = urlsplit(destination.traces_url)
+    host, secure = parts.hostname or "", parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    try:
+        with socket.create_connection((host, port), timeout=settings.timeout) as plain:
+            if secure:
+                with ssl.create_default_context().wrap_socket(plain, server_hostname=host) as tls:
+                    return Finding(good=True, text=f"port {port} answers, {tls.version()}")
+    except ssl.SSLError as error:
+        cure = (
+            "A company's own certificate authority? Point SSL_CERT_FILE to its certificate. "
+            "A server without TLS? Write http:// in front of the host."
+        )
+        reason = getattr(error, "verify_message", "") or error.reason or error
+        return Finding(good=False, text=f"TLS with {host}:{port} failed: {reason}", cure=cure)
+    except OSError as error:
+        return Finding(
+            good=False,
+            text=f"cannot connect to {host}:{port}: {error.strerror or error}",
+            cure="Is the server up, the port right, and no firewall or proxy in between?",
+        )
+    return Finding(good=True, text=f"port {port} answers, without TLS")
+
+
+def _health(settings: Settings, destination: Destination) -> Finding:
+    url = f"{destination.host}/api/public/health"
+    status, answer = _get(url, settings, destination)
+    if status == 200 and isinstance(answer, dict) and "status" in answer:  # noqa: PLR2004
+        return Finding(
+            good=True, text=f"Langfuse {answer.get('version', '')} is {answer['status']}"
+        )
+    return Finding(
+        good=False,
+        text=f"{url} answers {_status(status)}, not as Langfuse does",
+        cure="The host should be the address of the Langfuse page, without /api/public/otel; "
+        "behind a path prefix, with the prefix.",
+    )
+
+
+def _credentials(settings: Settings, destination: Destination) -> Finding:
+    status, answer = _get(f"{destination.host}/api/public/projects", settings, destination)
+    if status == 200:  # noqa: PLR2004
+        return Finding(good=True, text=f"the keys open the project {_project(answer)}")
+    if status == 401:  # noqa: PLR2004
+        return Finding(
+            good=False, text="the keys are refused (HTTP 401)", cure=_keys_cure(destination)
+        )
+    return Finding(
+        good=False,
+        text=f"the keys could not be checked ({_status(status)})",
+        cure="Use a key pair of a project; keys of an organization cannot send traces.",
+    )
+
+
+def _keys_cure(destination: Destination) -> str:
+    other = {US_CLOUD: EU_CLOUD, EU_CLOUD: US_CLOUD}.get(destination.host)
+    if other:
+        return f"Are they of another region? Try LANGFUSE_OTEL_HOST={other}."
+    return "Copy both keys again from the project's settings; they belong to this host and project."
+
+
+def _test_trace(settings: Settings, destination: Destination, trace_id: str) -> Finding:
+    outcome = _send(settings, destination, _observation(trace_id))
+    if isinstance(outcome, Delivered):
+        return Finding(good=True, text=f"test trace {trace_id} was accepted")
+    cure = (
+        "Langfuse may be overloaded; run the check again."
+        if isinstance(outcome, TryLater)
+        else (
+            "The path must end in /api/public/otel/v1/traces for Langfuse, /v1/traces for a Collector."
+        )
+    )
+    return Finding(good=False, text=f"the test trace was not taken: {outcome.reason}", cure=cure)
+
+
+def _observation(trace_id: str) -> Observation:
+    now = time.time_ns()
+    clues = Clues(call_id=trace_id, started_ns=now, trace_id=trace_id)
+    return Observation("langfuse-otel check", "span", now, now, clues, output='"it works"')
+
+
+def _send(settings: Settings, destination: Destination, observation: Observation) -> Outcome:
+    from langfuse_otel._identity import identify  # noqa: PLC0415 - the SDK only when it is needed
+    from langfuse_otel._spans import encoded, resource_of, span_of  # noqa: PLC0415
+
+    resource = resource_of(settings.service_name, settings.environment, settings.release)
+    span = span_of(observation, identify(observation.clues), resource)
+    sender = Sender(settings.compression)
+    try:
+        return sender.post(destination, encoded([span]), settings.timeout)
+    finally:
+        sender.close()
+
+
+def _read_back(settings: Settings, destination: Destination, trace_id: str) -> Finding:
+    """Langfuse stores in the background: the trace shows up a little later."""
+    url = f"{destination.host}/api/public/traces/{trace_id}"
+    deadline = time.monotonic() + READ_BACK_S
+    while True:
+        status, _ = _get(url, settings, destination)
+        if status == 200:  # noqa: PLR2004
+            return Finding(good=True, text="and can be read back")
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(POLL_S)
+    return Finding(
+        good=True,
+        text=f"reading it back gave {_status(status)}: look for it in Langfuse's page "
+        "(version 4 without the older read API cannot be asked)",
+    )
+
+
+def _get(url: str, settings: Settings, destination: Destination) -> tuple[int, Any]:
+    """Return status and JSON of a GET; status 0 and the error's name where nothing answered."""
+    headers = {"Authorization": dict(destination.headers).get("Authorization", "")}
+    try:
+        response = httpx.get(url, headers=headers, timeout=settings.timeout)
+    except httpx.HTTPError as error:
+        return 0, type(error).__name__
+    try:
+        return response.status_code, response.json()
+    except ValueError:
+        return response.status_code, None
+
+
+def _status(status: int) -> str:
+    return f"HTTP {status}" if status else "nothing"
+
+
+def _project(answer: object) -> str:
+    projects = answer.get("data") if isinstance(answer, dict) else None
+    names = [str(p.get("name")) for p in projects or [] if isinstance(p, dict)]
+    return ", ".join(names) or "they belong to"

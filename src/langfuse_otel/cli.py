@@ -1,0 +1,134 @@
+"""The command `langfuse-otel`: look at the set-up, run it locally, see it work."""
+
+from __future__ import annotations
+
+import os
+
+import click
+from pydantic import ValidationError
+
+from langfuse_otel._version import __version__
+from langfuse_otel.settings import Settings, warnings_about
+
+LABEL_WIDTH = 12
+NEEDS_DEV = "The local receiver is not installed. Run: pip install 'langfuse-otel[dev]'"
+NEXT_STEPS = """\
+All {number} calls arrived as they were sent. To see your own:
+
+  1. langfuse-otel dev        in another terminal; keep it open
+  2. copy the export lines that it prints into the shell of your program
+  3. import langfuse_otel, litellm; litellm.callbacks = ["langfuse_otel"]
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="langfuse-otel")
+def main() -> None:
+    """See LiteLLM calls in Langfuse."""
+
+
+@main.command()
+@click.option("--litellm", "with_litellm", is_flag=True, help="Also ask LiteLLM about the name.")
+def check(*, with_litellm: bool) -> None:
+    """Show where spans go, ask the server, and send one test trace.
+
+    Exits with 0 if all is well, 1 if not.
+    """
+    from langfuse_otel._doctor import examine, resolved_lines  # noqa: PLC0415 - httpx only here
+
+    try:
+        settings = Settings()
+        destination = settings.destination()
+    except (ValidationError, ValueError) as error:
+        raise click.ClickException(_error_text(error)) from None
+    for label, text in resolved_lines(settings, destination):
+        click.echo(f"{label:<{LABEL_WIDTH}}  {text}")
+    for text in warnings_about(settings):
+        click.secho(f"note          {text}", fg="yellow")
+    good = True
+    for finding in examine(settings, destination):
+        _report(good=finding.good, text=finding.text, cure=finding.cure)
+        good = finding.good
+    if with_litellm:
+        good = _check_litellm() and good
+    if not settings.enabled:
+        click.secho("note          tracing is turned off by the environment", fg="yellow")
+    raise SystemExit(0 if good else 1)
+
+
+def _error_text(error: ValueError) -> str:
+    """Never the value: a secret may stand where it does not belong."""
+    if not isinstance(error, ValidationError):
+        return f"ValueError: {error}"
+    problems = error.errors(include_input=False, include_url=False, include_context=False)
+    return "\n".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in problems)
+
+
+def _report(*, good: bool, text: str, cure: str) -> None:
+    mark = click.style("ok", fg="green") if good else click.style("PROBLEM", fg="red")
+    click.echo(f"{mark}{' ' * (LABEL_WIDTH - (2 if good else 7))}  {text}")
+    if cure and not good:
+        click.echo(f"{'':<{LABEL_WIDTH}}  {cure}")
+
+
+def _check_litellm() -> bool:
+    """Whether LiteLLM's name `langfuse_otel` resolves to this library."""
+    from litellm.integrations.langfuse import langfuse_otel as module  # noqa: PLC0415 - asked for
+
+    from langfuse_otel.logger import LangfuseOtelLogger  # noqa: PLC0415 - as above
+
+    good = module.LangfuseOtelLogger is LangfuseOtelLogger
+    text = "resolves to this library" if good else "resolves to LiteLLM's own class"
+    cure = "Import langfuse_otel in the program, or start it with opentelemetry-instrument."
+    _report(good=good, text=f"LiteLLM's callback langfuse_otel {text}", cure=cure)
+    return good
+
+
+@main.command()
+@click.option("--port", default=3030, show_default=True, help="Port on loopback.")
+@click.option("--db", default=":memory:", show_default=True, help="SQLite file to keep traces in.")
+@click.option("--public-key", default="pk-lf-local", show_default=True)
+@click.option("--secret-key", default="sk-lf-local", show_default=True)
+def dev(port: int, db: str, public_key: str, secret_key: str) -> None:
+    """Run a local, Langfuse-shaped receiver that prints each trace as a tree."""
+    try:
+        from langfuse_otel.dev import serve  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise click.ClickException(NEEDS_DEV) from None
+    try:
+        serve(
+            host="127.0.0.1",
+            port=port,
+            db=db,
+            public_key=public_key,
+            secret_key=secret_key,
+            echo=click.echo,
+        )
+    except OSError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+def demo() -> None:
+    """Make LiteLLM calls that need no key and no network, and show their traces.
+
+    Exits with 0 only if what arrived is what was sent.
+    """
+    try:
+        from langfuse_otel.dev import LocalReceiver, colored, tree_text  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise click.ClickException(NEEDS_DEV) from None
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    with LocalReceiver() as receiver:
+        click.echo(f"A local receiver listens at {receiver.url}. Making calls with LiteLLM ...\n")
+        from langfuse_otel import _demo  # noqa: PLC0415 - imports LiteLLM, which takes seconds
+
+        made = _demo.calls()
+        _demo.make(made, receiver.url, receiver.public_key, receiver.secret_key)
+        traces = receiver.traces()[::-1]
+    for trace in traces:
+        click.echo(tree_text(trace, style=colored) + "\n")
+    missing = _demo.missing(made, traces)
+    if missing:
+        raise click.ClickException("did not arrive as sent: " + ", ".join(missing))
+    click.echo(NEXT_STEPS.format(number=len(made)))
