@@ -66,12 +66,18 @@ class Collector:
     Args:
         public_key: the key pair's public half; requests must carry the pair.
         secret_key: the other half.
+
+    Attributes:
+        spans: what was accepted, in the order of arrival.
+        bodies: the accepted requests, as OTLP protobuf without compression.
+        refused: the statuses of the requests that were not accepted.
     """
 
     def __init__(self, public_key: str = "pk-lf-test", secret_key: str = "sk-lf-test") -> None:  # noqa: S107
         self.public_key = public_key
         self.secret_key = secret_key
         self.spans: list[ReceivedSpan] = []
+        self.bodies: list[bytes] = []
         self.refused: list[int] = []
         self._answers: deque[Answer] = deque()
         self._changed = threading.Condition()
@@ -136,7 +142,9 @@ class Collector:
             answer = self._answers.popleft() if self._answers else self._verdict(path, headers)
             if answer.status == 200:  # noqa: PLR2004
                 try:
-                    self.spans += _spans_of(body, headers)
+                    raw = _decompressed(body, headers)
+                    self.spans += _spans_of(raw, headers)
+                    self.bodies.append(raw)
                 except (DecodeError, OSError, EOFError, ValueError):
                     answer = Answer(400)
             if answer.status != 200:  # noqa: PLR2004
@@ -155,8 +163,15 @@ class Collector:
         return Answer(200)
 
 
-def _spans_of(body: bytes, headers: Mapping[str, str]) -> list[ReceivedSpan]:
-    raw = gzip.decompress(body) if headers.get("content-encoding") == "gzip" else body
+def _decompressed(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Langfuse decodes gzip and nothing else."""
+    encoding = headers.get("content-encoding", "identity")
+    if encoding not in {"gzip", "identity"}:
+        raise ValueError(f"cannot decode {encoding}")
+    return gzip.decompress(body) if encoding == "gzip" else body
+
+
+def _spans_of(raw: bytes, headers: Mapping[str, str]) -> list[ReceivedSpan]:
     request = ExportTraceServiceRequest.FromString(raw)
     return [
         ReceivedSpan(

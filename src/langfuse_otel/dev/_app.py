@@ -1,0 +1,215 @@
+"""The HTTP side: the part of Langfuse's public API that an exporter and a curious reader need."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+import logging
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+
+from . import _api as api
+from ._attributes import BatchLostError
+from ._decode import MAX_BODY_BYTES, RefusedError, decode, too_large
+from ._headers import write_path_of
+from ._scores import json_of_score, score_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from starlette.requests import Request
+
+    from ._received import ReceivedSpan
+    from ._store import Store
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
+_log = logging.getLogger("langfuse_otel")
+
+BEHAVES_AS: Final = "4.16.0"
+"""The release of Langfuse whose behavior is followed."""
+
+_DEFAULT_LIMIT: Final = 50
+_MAX_LIMIT: Final = 100
+
+
+def create_app(
+    store: Store,
+    *,
+    public_key: str,
+    secret_key: str,
+    on_spans: Callable[[Sequence[ReceivedSpan]], None] | None = None,
+) -> Starlette:
+    """
+    Give the application that receives for one project.
+
+    Args:
+        store: Where spans and scores are kept.
+        public_key: The public key that requests must carry.
+        secret_key: The secret key that requests must carry.
+        on_spans: Called with the spans of each stored batch.
+
+    """
+    project = _Project(store, on_spans)
+    guard = _guard(f"{public_key}:{secret_key}")
+    routes = [Route("/api/public/health", _health)]
+    for path, endpoint, methods in (
+        ("/api/public/otel/v1/traces", project.receive, ["POST"]),
+        ("/api/public/projects", _projects, ["GET"]),
+        ("/api/public/traces", project.list_traces, ["GET"]),
+        ("/api/public/traces/{trace_id:path}", project.show_trace, ["GET"]),
+        ("/api/public/scores", project.add_score, ["POST"]),
+        ("/api/public/scores", project.list_scores, ["GET"]),
+    ):
+        routes.append(Route(path, guard(endpoint), methods=methods))
+    handlers: dict[Any, Any] = {RefusedError: _refused, HTTPException: _http_error}
+    return Starlette(routes=routes, exception_handlers=handlers)
+
+
+class _Project:
+    """The endpoints that touch the store."""
+
+    def __init__(
+        self, store: Store, on_spans: Callable[[Sequence[ReceivedSpan]], None] | None
+    ) -> None:
+        self._store = store
+        self._on_spans = on_spans
+
+    async def receive(self, request: Request) -> Response:
+        path = write_path_of(request.headers)
+        body = await _body_of(request)
+        kind, encoding = (request.headers.get(f"content-{key}") for key in ("type", "encoding"))
+        try:
+            spans = decode(body, kind, encoding)
+        except BatchLostError as error:
+            # The server finds out only after it has answered 200.
+            _log.warning("A batch was lost: %s.", error)
+            return _json({})
+        if not spans:
+            return _json({})
+        number = self._store.add(spans, path)
+        self._announce(spans)
+        return _json({"id": str(number), "data": {"projectId": api.PROJECT_ID}})
+
+    def _announce(self, spans: Sequence[ReceivedSpan]) -> None:
+        if self._on_spans is None:
+            return
+        try:
+            self._on_spans(spans)
+        except Exception:  # noqa: BLE001 (showing must not cost the sender its 200)
+            _log.exception("The spans are stored, but could not be shown.")
+
+    async def list_traces(self, request: Request) -> Response:
+        limit, page = _page_in(request)
+        found = self._store.traces(limit=limit, page=page)
+        data = [api.json_of_trace(trace, self._store.scores(trace.id)) for trace in found]
+        total = self._store.trace_count()
+        return _json(api.page_of(data, page=page, limit=limit, total=total))
+
+    async def show_trace(self, request: Request) -> Response:
+        trace_id = request.path_params["trace_id"]
+        trace = self._store.trace(trace_id)
+        if trace is None:
+            raise RefusedError(404, f"Trace {trace_id} not found.")
+        return _json(api.json_of_full_trace(trace, self._store.scores(trace_id)))
+
+    async def add_score(self, request: Request) -> Response:
+        try:
+            body = json.loads(await _body_of(request))
+        except (ValueError, RecursionError):
+            raise RefusedError(400, "The body is not JSON.") from None
+        score = score_of(body, api.iso_of(datetime.now(timezone.utc)) or "")
+        self._store.add_score(score)
+        return _json({"id": score.id})
+
+    async def list_scores(self, request: Request) -> Response:
+        limit, page = _page_in(request)
+        trace_id = request.query_params.get("traceId")
+        found = self._store.scores(trace_id, limit=limit, page=page)
+        total = self._store.score_count(trace_id)
+        data = [json_of_score(score) for score in found]
+        return _json(api.page_of(data, page=page, limit=limit, total=total))
+
+
+async def _health(request: Request) -> Response:  # noqa: ARG001 (Starlette passes it)
+    return _json({"status": "OK", "version": BEHAVES_AS})
+
+
+async def _projects(request: Request) -> Response:  # noqa: ARG001 (Starlette passes it)
+    return _json({"data": [{"id": api.PROJECT_ID, "name": "langfuse-otel dev"}]})
+
+
+def _guard(key_pair: str) -> Callable[[Endpoint], Endpoint]:
+    expected = key_pair.encode()
+
+    def guarded(endpoint: Endpoint) -> Endpoint:
+        async def checked(request: Request) -> Response:
+            given = _credentials_in(request)
+            if given is None or not hmac.compare_digest(given, expected):
+                raise RefusedError(401, "Invalid credentials: check the public and secret key.")
+            return await endpoint(request)
+
+        return checked
+
+    return guarded
+
+
+def _credentials_in(request: Request) -> bytes | None:
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+async def _body_of(request: Request) -> bytes:
+    chunks = bytearray()
+    async for chunk in request.stream():
+        chunks += chunk
+        if len(chunks) > MAX_BODY_BYTES:
+            raise too_large(MAX_BODY_BYTES)
+    return bytes(chunks)
+
+
+def _page_in(request: Request) -> tuple[int, int]:
+    limit = _count_in(request, "limit", _DEFAULT_LIMIT)
+    page = _count_in(request, "page", 1)
+    if limit > _MAX_LIMIT:
+        raise RefusedError(400, f"limit must be at most {_MAX_LIMIT}.")
+    return limit, page
+
+
+def _count_in(request: Request, key: str, default: int) -> int:
+    given = request.query_params.get(key)
+    if given is None:
+        return default
+    if not (given.isascii() and given.isdigit() and 0 < len(given) < 10 and int(given) > 0):  # noqa: PLR2004 (keeps the offset within SQLite's integers)
+        raise RefusedError(400, f"{key} must be a positive integer.")
+    return int(given)
+
+
+async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    if not isinstance(error, RefusedError):
+        raise error
+    return _json({"message": error.message}, error.status)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    if not isinstance(error, HTTPException):
+        raise error
+    return _json({"message": error.detail}, error.status_code, error.headers)
+
+
+def _json(data: Any, status: int = 200, headers: Any = None) -> Response:
+    # ASCII: stored text may hold escapes that name half of a surrogate pair.
+    body = json.dumps(data).encode("ascii")
+    return Response(body, status, headers=headers, media_type="application/json")

@@ -1,0 +1,53 @@
+"""What every test starts from: an empty environment, and nothing remembered from another test."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import pytest
+
+from langfuse_otel import _pipeline, _process, settings
+from langfuse_otel.testing import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OURS = ("LANGFUSE_", "OTEL_", "LITELLM_")
+
+# LiteLLM asks the network for its price list when it is imported, unless this is set.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+
+def pytest_report_header() -> str:
+    """Name the versions that decide what a failure means."""
+    names = ("litellm", "opentelemetry-sdk", "httpx", "pydantic")
+    return "  ".join(f"{name} {version(name)}" for name in names)
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the machine reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(OURS):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+
+
+@pytest.fixture(autouse=True)
+def fresh_process() -> Iterator[None]:
+    """No delivery, no warning and no observation of another test is remembered."""
+    yield
+    if _process._delivery is not None:
+        _process._delivery.shutdown(1.0)
+        _process._delivery = None
+    _pipeline._remembered.clear()
+    settings._warn_once.cache_clear()
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A Langfuse that listens on loopback."""
+    with Collector() as running:
+        yield running

@@ -1,0 +1,351 @@
+"""From the queue to the outcome: nothing is lost uncounted, nobody waits."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from test_attributes import FULL
+from test_spans import RESOURCE
+
+from langfuse_otel import _delivery
+from langfuse_otel._delivery import Delivery, Queued, backoff_s
+from langfuse_otel._records import Identity
+from langfuse_otel._sender import Delivered, Outcome, Rejected, TryLater
+from langfuse_otel._spans import span_of
+from langfuse_otel.settings import Destination, langfuse_destination
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ONE = langfuse_destination("https://one.example", "pk-lf-1", "sk-lf-1")
+TWO = langfuse_destination("https://two.example", "pk-lf-2", "sk-lf-2")
+SOON_S = 10.0
+
+
+class Langfuse:
+    """A sender that answers from a script, then accepts."""
+
+    def __init__(self, *outcomes: Outcome) -> None:
+        self.outcomes = deque(outcomes)
+        self.accepted: list[tuple[str, list[int]]] = []
+        self.posts: list[str] = []
+        self.timeouts: list[float] = []
+        self.posted = threading.Event()
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def post(self, destination: Destination, body: bytes, timeout_s: float) -> Outcome:
+        """Answer one request."""
+        self.posts.append(destination.host)
+        self.timeouts.append(timeout_s)
+        self.posted.set()
+        self.gate.wait(timeout_s)
+        outcome = self.outcomes.popleft() if self.outcomes else Delivered()
+        if isinstance(outcome, Delivered):
+            self.accepted.append((destination.host, span_ids(body)))
+        return outcome
+
+    @property
+    def arrived(self) -> list[int]:
+        """The ids of all spans that were accepted, in order."""
+        return [span_id for _, ids in self.accepted for span_id in ids]
+
+
+def span_ids(body: bytes) -> list[int]:
+    """Return the span ids in the body of a request."""
+    request = ExportTraceServiceRequest.FromString(body)
+    return [
+        int.from_bytes(span.span_id, "big")
+        for of_resource in request.resource_spans
+        for of_scope in of_resource.scope_spans
+        for span in of_scope.spans
+    ]
+
+
+def an_item(number: int, destination: Destination = ONE, size: int = 1) -> Queued:
+    """Return a span whose id is its number."""
+    identity = Identity(1, number, None, "call")
+    return Queued(destination, size, partial(span_of, FULL, identity, RESOURCE))
+
+
+def delivering(langfuse: Langfuse, **options: float) -> Delivery:
+    """Return a delivery that waits for a flush, unless told otherwise."""
+    return Delivery(lambda: langfuse, **{"flush_interval_s": 3600.0, **options})  # type: ignore[arg-type]
+
+
+def adds_up(delivery: Delivery) -> bool:
+    """Whether each created span is in exactly one place."""
+    stats = delivery.stats()
+    return stats.created == stats.sent + stats.queued + sum(stats.dropped.values())
+
+
+@pytest.fixture
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries come at once."""
+    monkeypatch.setattr(_delivery, "backoff_s", lambda _failures: 0.0)
+
+
+def test_flush_delivers() -> None:
+    """A flush returns when all that was submitted before it has arrived."""
+    langfuse = Langfuse()
+    delivery = delivering(langfuse)
+    for number in (1, 2, 3):
+        delivery.submit(an_item(number))
+
+    assert delivery.flush(SOON_S)
+    assert langfuse.accepted == [(ONE.host, [1, 2, 3])]
+    assert (delivery.stats().created, delivery.stats().sent, delivery.stats().queued) == (3, 3, 0)
+
+
+def test_flush_of_nothing() -> None:
+    """A flush of nothing is done at once and starts no thread."""
+    delivery = delivering(Langfuse())
+
+    assert delivery.flush(0)
+    assert delivery._thread is None
+
+
+def test_interval() -> None:
+    """Without a flush a span goes when its interval is over."""
+    langfuse = Langfuse()
+    delivery = delivering(langfuse, flush_interval_s=0.01)
+    delivery.submit(an_item(1))
+
+    assert langfuse.posted.wait(SOON_S)
+
+
+def test_flush_at() -> None:
+    """So many spans go without waiting for the interval."""
+    langfuse = Langfuse()
+    delivery = delivering(langfuse, flush_at=2)
+    delivery.submit(an_item(1))
+    delivery.submit(an_item(2))
+
+    assert langfuse.posted.wait(SOON_S)
+
+
+def test_batches() -> None:
+    """A request carries at most so many spans."""
+    langfuse = Langfuse()
+    langfuse.gate.clear()
+    delivery = delivering(langfuse, flush_at=2)
+    for number in range(1, 6):
+        delivery.submit(an_item(number))
+    langfuse.gate.set()
+
+    assert delivery.flush(SOON_S)
+    assert langfuse.arrived == [1, 2, 3, 4, 5]
+    assert max(len(ids) for _, ids in langfuse.accepted) == 2
+
+
+def test_destinations() -> None:
+    """Spans for different projects go in different requests, each to its own."""
+    langfuse = Langfuse()
+    delivery = delivering(langfuse)
+    for number in (1, 2, 3, 4):
+        delivery.submit(an_item(number, ONE if number % 2 else TWO))
+
+    assert delivery.flush(SOON_S)
+    assert sorted(langfuse.accepted) == [(ONE.host, [1, 3]), (TWO.host, [2, 4])]
+    assert delivery._lanes == {}
+
+
+@pytest.mark.usefixtures("no_backoff")
+def test_retry() -> None:
+    """What nobody took is sent again until it is taken."""
+    langfuse = Langfuse(TryLater("HTTP 500"), TryLater("no answer within 10 s"))
+    delivery = delivering(langfuse)
+    delivery.submit(an_item(1))
+
+    assert delivery.flush(SOON_S)
+    assert (langfuse.arrived, len(langfuse.posts)) == ([1], 3)
+    assert (delivery.stats().retries, delivery.stats().sent) == (2, 1)
+
+
+def test_retry_after() -> None:
+    """The server's own wait is kept, and a dead project delays no other."""
+    langfuse = Langfuse(TryLater("HTTP 429", 3600.0))
+    delivery = delivering(langfuse, flush_interval_s=0.01)
+    delivery.submit(an_item(1, ONE))
+    assert langfuse.posted.wait(SOON_S)
+    delivery.submit(an_item(2, TWO))
+    deadline = time.monotonic() + SOON_S
+    while not langfuse.accepted and time.monotonic() < deadline:
+        langfuse.posted.wait(0.01)
+
+    assert langfuse.accepted == [(TWO.host, [2])]
+    assert (delivery.stats().queued, delivery.stats().sent) == (1, 1)
+
+
+def test_rejected() -> None:
+    """What Langfuse refuses is counted, with what it said."""
+    langfuse = Langfuse(Rejected("HTTP 401 Invalid credentials", 401))
+    delivery = delivering(langfuse)
+    delivery.submit(an_item(1))
+
+    assert delivery.flush(SOON_S)
+    assert delivery.stats().dropped == {"rejected": 1}
+    assert delivery.stats().last_error == "HTTP 401 Invalid credentials"
+    assert adds_up(delivery)
+
+
+def test_warned_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The same problem is logged once in a while, not with each batch."""
+    langfuse = Langfuse(*[Rejected("HTTP 401", 401)] * 3)
+    delivery = delivering(langfuse)
+    for number in (1, 2, 3):
+        delivery.submit(an_item(number))
+        delivery.flush(SOON_S)
+
+    assert caplog.messages == ["langfuse-otel: lost 1 spans (rejected): HTTP 401"]
+
+
+def test_unencodable_is_lost_alone() -> None:
+    """A span that cannot be built takes no other with it."""
+
+    def broken() -> None:
+        raise ValueError
+
+    langfuse = Langfuse()
+    delivery = delivering(langfuse)
+    delivery.submit(an_item(1))
+    delivery.submit(Queued(ONE, 1, broken))  # type: ignore[arg-type]
+    delivery.submit(an_item(3))
+
+    assert delivery.flush(SOON_S)
+    assert langfuse.arrived == [1, 3]
+    assert delivery.stats().dropped == {"unencodable": 1}
+    assert adds_up(delivery)
+
+
+def test_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When memory is full the oldest go, counted; what is submitted last is kept."""
+    monkeypatch.setattr(_delivery, "MAX_QUEUED_BYTES", 100)
+    langfuse = Langfuse()
+    delivery = delivering(langfuse)
+    for number in (1, 2, 3):
+        delivery.submit(an_item(number, size=40))
+
+    assert delivery.flush(SOON_S)
+    assert langfuse.arrived == [2, 3]
+    assert delivery.stats().dropped == {"queue_full": 1}
+    assert adds_up(delivery)
+
+
+def test_submit_never_waits() -> None:
+    """Submitting returns while a request hangs."""
+    langfuse = Langfuse()
+    langfuse.gate.clear()
+    delivery = delivering(langfuse, flush_at=1)
+    delivery.submit(an_item(1))
+    assert langfuse.posted.wait(SOON_S)
+    delivery.submit(an_item(2))
+
+    assert (delivery.stats().queued, langfuse.accepted) == (2, [])
+    langfuse.gate.set()
+    assert delivery.flush(SOON_S)
+    assert langfuse.arrived == [1, 2]
+
+
+def test_flush_gives_up() -> None:
+    """A flush returns False in time when a request hangs."""
+    langfuse = Langfuse()
+    langfuse.gate.clear()
+    delivery = delivering(langfuse)
+    delivery.submit(an_item(1))
+
+    assert not delivery.flush(0.05)
+    langfuse.gate.set()
+    assert delivery.flush(SOON_S)
+
+
+def test_flush_interrupts_backoff() -> None:
+    """A flush tries at once what waits for its next attempt."""
+    langfuse = Langfuse(TryLater("HTTP 503", 3600.0))
+    delivery = delivering(langfuse, flush_at=1)
+    delivery.submit(an_item(1))
+    assert langfuse.posted.wait(SOON_S)
+
+    assert delivery.flush(SOON_S)
+    assert langfuse.arrived == [1]
+
+
+def test_shutdown_delivers() -> None:
+    """At the end what waits is sent, without waiting for the interval."""
+    langfuse = Langfuse()
+    delivery = delivering(langfuse)
+    delivery.submit(an_item(1))
+    delivery.shutdown(SOON_S)
+
+    assert langfuse.arrived == [1]
+
+
+def test_shutdown_without_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread can start any more, the end of the process does the sending itself."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    langfuse = Langfuse()
+    delivery = delivering(langfuse)
+    delivery.submit(an_item(1))
+    delivery.shutdown(SOON_S)
+
+    assert langfuse.arrived == [1]
+
+
+def test_shutdown_keeps_its_deadline() -> None:
+    """With a dead host the end comes in time, and what is left is counted."""
+    langfuse = Langfuse()
+    langfuse.gate.clear()
+    langfuse.outcomes.extend([TryLater("no answer")] * 1000)
+    delivery = delivering(langfuse)
+    delivery.submit(an_item(1))
+    delivery.shutdown(0.1)
+
+    assert delivery.stats().dropped == {"shutdown": 1}
+    assert max(langfuse.timeouts) <= 0.1
+    assert adds_up(delivery)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_fork() -> None:
+    """A child starts empty and sends its own; the parent's stays the parent's."""
+    langfuse = Langfuse()
+    delivery = delivering(langfuse)
+    delivery.submit(an_item(1))
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        empty = delivery.stats().created == 0
+        delivery.submit(an_item(2))
+        flushed = delivery.flush(SOON_S)
+        os.write(writing, repr((empty, flushed, langfuse.arrived)).encode())
+        os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+
+    assert os.read(reading, 1000).decode() == "(True, True, [2])"
+    os.close(reading)
+    assert delivery.flush(SOON_S)
+    assert langfuse.arrived == [1]
+
+
+@pytest.mark.parametrize(
+    ("failures", "jitter", "seconds"),
+    [(0, 0.0, 0.25), (0, 1.0, 0.5), (1, 1.0, 1.0), (6, 1.0, 30.0), (10_000, 1.0, 30.0)],
+)
+def test_backoff(failures: int, jitter: float, seconds: float) -> None:
+    """The wait doubles up to a bound, and half of it is random."""
+    make: Callable[[], float] = lambda: jitter  # noqa: E731
+
+    assert backoff_s(failures, make) == seconds

@@ -1,0 +1,105 @@
+"""Which trace, which parent, which id."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+from langfuse import Langfuse
+
+from langfuse_otel._identity import identify, observation_id_of, trace_id_of
+from langfuse_otel._records import Clues, Parent
+
+CALL = Clues(call_id="call-1", started_ns=1_000)
+AMBIENT = Parent(trace_id=0xABC, span_id=0xDEF)
+HEX = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize(
+    ("text", "trace_id"),
+    [
+        (HEX, HEX),
+        (HEX.upper(), HEX),
+        ("0af76519-16cd-43dd-8448-eb211c80319c", HEX),
+        ("trace-123", hashlib.sha256(b"trace-123").hexdigest()[:32]),
+        ("0" * 32, hashlib.sha256(b"0" * 32).hexdigest()[:32]),
+        ("ü", hashlib.sha256("ü".encode()).hexdigest()[:32]),
+    ],
+    ids=["hex", "upper-case", "uuid", "text", "all-zero", "unicode"],
+)
+def test_trace_id(text: str, trace_id: str) -> None:
+    """A trace id is kept where it is one, and derived where it is not."""
+    assert f"{trace_id_of(text):032x}" == trace_id
+
+
+@pytest.mark.parametrize("seed", ["trace-123", "ü", "a b", "x" * 300])
+def test_as_langfuse_derives_it(seed: str) -> None:
+    """The derived id is the one that Langfuse's own SDK derives from the same text."""
+    assert f"{trace_id_of(seed):032x}" == Langfuse.create_trace_id(seed=seed)
+
+
+def test_observation_id() -> None:
+    """An observation id is kept where it is one, and derived where it is not."""
+    assert f"{observation_id_of('b7ad6b7169203331'):016x}" == "b7ad6b7169203331"
+    assert f"{observation_id_of('gen-id22'):016x}" == hashlib.sha256(b"gen-id22").hexdigest()[:16]
+
+
+@pytest.mark.parametrize(
+    ("clues", "trace_id", "parent_id", "reason"),
+    [
+        (CALL, trace_id_of("call-1"), None, "call"),
+        (replace(CALL, litellm_trace_id=HEX), int(HEX, 16), None, "litellm"),
+        (replace(CALL, litellm_trace_id=HEX, ambient=AMBIENT), 0xABC, 0xDEF, "context"),
+        (replace(CALL, trace_id=HEX, ambient=AMBIENT), int(HEX, 16), None, "metadata"),
+        (replace(CALL, existing_trace_id=HEX), int(HEX, 16), None, "metadata"),
+        (replace(CALL, trace_id=f"{0xABC:032x}", ambient=AMBIENT), 0xABC, 0xDEF, "metadata"),
+        (
+            replace(CALL, trace_id=HEX, parent_observation_id="00000000000000aa", ambient=AMBIENT),
+            int(HEX, 16),
+            0xAA,
+            "metadata",
+        ),
+        (
+            replace(CALL, parent_observation_id="00000000000000aa", ambient=AMBIENT),
+            0xABC,
+            0xAA,
+            "context",
+        ),
+    ],
+    ids=[
+        "nothing",
+        "litellm",
+        "ambient-over-litellm",
+        "explicit-detaches",
+        "existing",
+        "explicit-same-trace",
+        "explicit-parent",
+        "parent-in-ambient-trace",
+    ],
+)
+def test_precedence(clues: Clues, trace_id: int, parent_id: int | None, reason: str) -> None:
+    """Explicit ids win over the active span, which wins over LiteLLM's trace id."""
+    identity = identify(clues)
+
+    assert (identity.trace_id, identity.parent_id, identity.reason) == (trace_id, parent_id, reason)
+
+
+def test_generation_id() -> None:
+    """A generation id given by the caller is the observation's id."""
+    assert identify(replace(CALL, generation_id="gen-1")).span_id == observation_id_of("gen-1")
+
+
+def test_same_call_same_id() -> None:
+    """The same call has the same id whenever it is asked for."""
+    assert identify(CALL) == identify(replace(CALL))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [replace(CALL, started_ns=2_000), replace(CALL, attempt=1), replace(CALL, call_id="call-2")],
+    ids=["later", "next-attempt", "other-call"],
+)
+def test_other_call_other_id(other: Clues) -> None:
+    """Attempts that share a call id, and calls that reuse one, have ids of their own."""
+    assert identify(other).span_id != identify(CALL).span_id

@@ -1,0 +1,326 @@
+"""LiteLLM's callback arguments become our record."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from calls import ENDED, MESSAGES, STARTED, a_call, a_response, observed
+from hypothesis import given
+from hypothesis import strategies as st
+
+from langfuse_otel._litellm import observation_of
+from langfuse_otel._records import Parent
+
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
+FAILURE: dict[str, Any] = {
+    "exception": ValueError("boom"),
+    "traceback_exception": "Traceback: ...",
+    "response_cost": 0,
+}
+
+
+def metadata_of(kwargs: dict[str, Any], response: object = None) -> dict[str, Any]:
+    """Return the observation metadata of a call."""
+    found = json.loads(observed(kwargs, response).metadata or "{}")
+    assert isinstance(found, dict)
+    return found
+
+
+def test_times() -> None:
+    """Start and end are those of the call, in nanoseconds."""
+    observation = observed()
+
+    assert observation.started_ns == int(STARTED.timestamp()) * 10**9
+    assert observation.ended_ns - observation.started_ns == 2 * 10**9
+
+
+def test_default_name() -> None:
+    """Without a name an observation is named by operation and model."""
+    assert observed().name == "chat gpt-4o"
+    assert observed(a_call(call_type="acompletion")).name == "chat gpt-4o"
+
+
+def test_generation_name() -> None:
+    """A name in the metadata wins."""
+    assert observed(generation_name="welcome").name == "welcome"
+
+
+def test_input_is_the_messages() -> None:
+    """Without tools the input is the list of messages."""
+    assert json.loads(observed().input or "") == MESSAGES
+
+
+@pytest.mark.parametrize("where", ["optional_params", "top"])
+def test_input_with_tools(where: str) -> None:
+    """Tool definitions stand beside the messages, where Langfuse looks for them."""
+    changes = {"tools": [TOOL]} if where == "top" else {"optional_params": {"tools": [TOOL]}}
+    call = a_call(**changes)
+
+    assert json.loads(observed(call).input or "") == {"messages": MESSAGES, "tools": [TOOL]}
+
+
+def test_output_is_the_whole_message() -> None:
+    """Content, tool calls and reasoning arrive together."""
+    tool_calls = [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    response = a_response("hello", tool_calls=tool_calls, reasoning_content="because")
+    output = json.loads(observed(response=response).output or "")
+
+    assert output["content"] == "hello"
+    assert output["reasoning_content"] == "because"
+    assert [call["function"]["name"] for call in output["tool_calls"]] == ["f"]
+    assert output["role"] == "assistant"
+
+
+def test_several_choices() -> None:
+    """With n > 1 the output is the list of messages."""
+    output = json.loads(observed(response=a_response("a", "b")).output or "")
+
+    assert [message["content"] for message in output] == ["a", "b"]
+
+
+def test_present_parameters() -> None:
+    """A parameter counts when it is given, not when it is true."""
+    call = a_call(
+        optional_params={"temperature": 0, "logprobs": False, "extra_headers": {"x": "secret"}},
+        temperature=0,
+        top_p=None,
+        seed=7,
+        api_key="sk-secret",
+    )
+
+    assert json.loads(observed(call).model_parameters or "") == {
+        "temperature": 0,
+        "logprobs": False,
+        "seed": 7,
+    }
+
+
+def test_usage_and_cost() -> None:
+    """Usage comes from the response, cost from LiteLLM."""
+    observation = observed()
+
+    assert observation.usage == {"input": 10, "output": 20, "total": 30}
+    assert observation.cost == {"input": 0.25, "output": 0.5, "total": 0.75}
+
+
+def test_cache_hit_is_free() -> None:
+    """An answer from the cache costs nothing, and says why."""
+    call = a_call(cache_hit=True)
+
+    assert observed(call).cost == {"total": 0.0}
+    assert metadata_of(call, a_response())["cache_hit"] is True
+
+
+def test_unknown_price() -> None:
+    """Where LiteLLM knows no price Langfuse may use its own."""
+    assert observed(a_call(response_cost=None)).cost is None
+
+
+def test_failure() -> None:
+    """A failed call keeps its input and says what happened, and costs nothing."""
+    observation = observed(a_call(**FAILURE), None)
+
+    assert (observation.level, observation.status_message) == ("ERROR", "boom")
+    assert json.loads(observation.input or "") == MESSAGES
+    assert (observation.output, observation.usage, observation.cost) == (None, None, {"total": 0.0})
+
+
+def test_failure_details_are_metadata() -> None:
+    """Type, code and stack trace of the error are metadata, since Langfuse drops events."""
+    call = a_call(**FAILURE)
+    call["standard_logging_object"]["error_information"] = {
+        "error_code": "500",
+        "llm_provider": "openai",
+    }
+    found = metadata_of(call)
+
+    assert found["exception.type"] == "builtins.ValueError"
+    assert found["exception.stacktrace"] == "Traceback: ..."
+    assert (found["error_code"], found["llm_provider"]) == ("500", "openai")
+
+
+def test_completion_start_on_streams_only() -> None:
+    """LiteLLM sets the time for every call; it means the first token on a stream alone."""
+    assert observed(a_call()).completion_started_ns is None
+    assert observed(a_call(stream=True)).completion_started_ns == int(ENDED.timestamp()) * 10**9
+
+
+def test_trace_fields() -> None:
+    """The documented trace metadata becomes fields of the trace."""
+    trace = observed(
+        trace_name="checkout",
+        session_id="s-1",
+        trace_user_id="u-1",
+        tags=["a", 1, None, ""],
+        trace_metadata={"key": "value"},
+        trace_release="r-1",
+        version="v-1",
+    ).trace
+
+    assert (trace.name, trace.session_id, trace.user_id) == ("checkout", "s-1", "u-1")
+    assert (trace.tags, trace.release, trace.version) == (("a", "1"), "r-1", "v-1")
+    assert json.loads(trace.metadata or "") == {"key": "value"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "metadata", "user"),
+    [
+        ({"user": "arg"}, {"trace_user_id": "meta"}, "meta"),
+        ({"user": "arg"}, {}, "arg"),
+        ({"end_user": "end"}, {}, "end"),
+        ({"key_user": "key"}, {}, "key"),
+        ({}, {}, None),
+    ],
+    ids=["metadata", "argument", "end-user", "key-user", "nobody"],
+)
+def test_user(changes: dict[str, str], metadata: dict[str, str], user: str | None) -> None:
+    """The user is the one named in the metadata, else the argument, the end user, the key's."""
+    call = a_call(metadata, user=changes.get("user"))
+    call["standard_logging_object"]["end_user"] = changes.get("end_user")
+    call["standard_logging_object"]["metadata"] = {"user_api_key_user_id": changes.get("key_user")}
+
+    assert observed(call).trace.user_id == user
+
+
+def test_documented_attributes() -> None:
+    """Each documented metadata key appears under its documented attribute, as it was given."""
+    documented = observed(
+        generation_name="g",
+        generation_id="gen-1",
+        parent_observation_id="obs-1",
+        mask_input=False,
+        mask_output=True,
+        trace_id="t-1",
+        existing_trace_id="t-0",
+        update_trace_keys=["input"],
+        session_id="s",
+        trace_user_id="u",
+        trace_version="v",
+        trace_release="r",
+        debug_langfuse=True,
+    ).documented
+
+    assert documented == {
+        "langfuse.generation.name": "g",
+        "langfuse.generation.id": "gen-1",
+        "langfuse.generation.parent_observation_id": "obs-1",
+        "langfuse.generation.mask_input": False,
+        "langfuse.generation.mask_output": True,
+        "langfuse.trace.id": "t-1",
+        "langfuse.trace.existing_id": "t-0",
+        "langfuse.trace.update_keys": ("input",),
+        "langfuse.trace.session_id": "s",
+        "langfuse.trace.user_id": "u",
+        "langfuse.trace.version": "v",
+        "langfuse.trace.release": "r",
+        "langfuse.debug": True,
+    }
+
+
+def test_other_metadata() -> None:
+    """What is no documented key is metadata of the observation, beside LiteLLM's facts."""
+    found = metadata_of(a_call({"mine": {"a": 1}, "tags": ["x"], "session_id": "s"}), a_response())
+
+    assert found == {
+        "litellm_call_id": "call-1",
+        "call_type": "completion",
+        "custom_llm_provider": "openai",
+        "response_id": "chatcmpl-1",
+        "response_model": "gpt-4o-2026",
+        "finish_reasons": ["stop"],
+        "mine": {"a": 1},
+    }
+
+
+def test_litellms_own_metadata_is_left_out() -> None:
+    """What proxy and router add to the metadata is not the caller's."""
+    metadata = {
+        "mine": 1,
+        "headers": {"authorization": "secret"},
+        "user_api_key": "sk-secret",
+        "user_api_key_auth": object(),
+        "hidden_params": {},
+        "previous_models": [{"api_key": "secret"}],
+        "langfuse_secret_key": "sk-lf-secret",
+    }
+    found = observed(a_call(metadata)).metadata or ""
+
+    assert "secret" not in found
+    assert json.loads(found)["mine"] == 1
+
+
+def test_proxy_metadata() -> None:
+    """Behind the proxy the caller's own metadata counts, with the tags of key and team."""
+    metadata = {
+        "requester_metadata": {"mine": 1, "tags": ["own"], "headers": {"x": "y"}},
+        "tags": ["own", "team"],
+        "added_by_the_proxy": True,
+    }
+    call = a_call(metadata)
+    call["litellm_params"]["proxy_server_request"] = {"url": "http://proxy"}
+    found = json.loads(observed(call).metadata or "")
+
+    assert observed(call).trace.tags == ("own", "team")
+    assert found["mine"] == 1
+    assert not {"headers", "added_by_the_proxy"} & set(found)
+
+
+def test_key_and_team() -> None:
+    """The names of key, team and user of a proxy request are metadata; the key's hash is not."""
+    call = a_call()
+    call["standard_logging_object"]["metadata"] = {
+        "user_api_key_hash": "hash-of-the-key",
+        "user_api_key_alias": "ci",
+        "user_api_key_team_alias": "search",
+    }
+    found = metadata_of(call, a_response())
+
+    assert (found["user_api_key_alias"], found["user_api_key_team_alias"]) == ("ci", "search")
+    assert "hash-of-the-key" not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("field", "flag"), [("input", "mask_input"), ("output", "mask_output")]
+)
+@pytest.mark.parametrize("value", [True, "true"])
+def test_masks(field: str, flag: str, value: object) -> None:
+    """A masked field holds LiteLLM's redaction text."""
+    assert getattr(observed(**{flag: value}), field) == '"redacted-by-litellm"'
+
+
+def test_ids_are_clues() -> None:
+    """All ids that the caller or LiteLLM gave take part in the decision about the trace."""
+    metadata = {"trace_id": "t", "generation_id": "g", "parent_observation_id": "p"}
+    clues = observation_of(a_call(metadata), a_response(), STARTED, ENDED, Parent(1, 2)).clues
+
+    assert (clues.call_id, clues.trace_id, clues.generation_id) == ("call-1", "t", "g")
+    assert (clues.parent_observation_id, clues.ambient) == ("p", Parent(1, 2))
+    assert clues.litellm_trace_id == "0af76519-16cd-43dd-8448-eb211c80319c"
+
+
+def test_arguments_are_not_changed() -> None:
+    """LiteLLM's dictionary is the same before and after."""
+    call = a_call({"tags": ["a"], "trace_metadata": {"k": [1]}}, optional_params={"tools": [TOOL]})
+    before = copy.deepcopy(call)
+    observed(call)
+
+    assert call == before
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(a_call(), JSON)), JSON)
+def test_never_raises(kwargs: dict[str, Any], response: object) -> None:
+    """Callback data with members missing or of a wrong type still make an observation."""
+    observation = observation_of(kwargs, response, STARTED, ENDED)
+
+    assert observation.name
+    json.loads(observation.metadata or "")

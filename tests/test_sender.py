@@ -1,0 +1,129 @@
+"""One request, and what became of it."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from langfuse_otel import __version__
+from langfuse_otel._sender import Delivered, Rejected, Sender, TryLater
+from langfuse_otel.settings import langfuse_destination
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DESTINATION = langfuse_destination("https://langfuse.example", "pk-lf-1", "sk-lf-1")
+NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=timezone.utc)
+
+
+def answering(
+    handler: Callable[[httpx.Request], httpx.Response], compression: str = "gzip"
+) -> Sender:
+    """Return a sender whose requests this handler answers."""
+    return Sender(compression, httpx.MockTransport(handler), now=lambda: NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "outcome"),
+    [
+        (200, {}, Delivered()),
+        (202, {}, Delivered()),
+        (301, {"Location": "https://elsewhere.example"}, Rejected("HTTP 301", 301)),
+        (307, {"Location": "/x"}, Rejected("HTTP 307", 307)),
+        (400, {}, Rejected("HTTP 400", 400)),
+        (401, {}, Rejected("HTTP 401", 401)),
+        (403, {}, Rejected("HTTP 403", 403)),
+        (404, {}, Rejected("HTTP 404", 404)),
+        (405, {}, Rejected("HTTP 405", 405)),
+        (408, {}, TryLater("HTTP 408")),
+        (413, {}, Rejected("HTTP 413", 413)),
+        (429, {}, TryLater("HTTP 429")),
+        (429, {"Retry-After": "7"}, TryLater("HTTP 429", 7.0)),
+        (429, {"Retry-After": "Sat, 21 Nov 2026 08:00:30 GMT"}, TryLater("HTTP 429", 30.0)),
+        (429, {"Retry-After": "Sat, 21 Nov 2026 07:00:00 GMT"}, TryLater("HTTP 429", 0.0)),
+        (429, {"Retry-After": "soon"}, TryLater("HTTP 429")),
+        (500, {}, TryLater("HTTP 500")),
+        (502, {}, TryLater("HTTP 502")),
+        (503, {"Retry-After": "1"}, TryLater("HTTP 503", 1.0)),
+        (504, {}, TryLater("HTTP 504")),
+    ],
+)
+def test_status(status: int, headers: dict[str, str], outcome: object) -> None:
+    """Each status has its outcome: 5xx and 429 are tried again, a redirect is no success."""
+    sender = answering(lambda _: httpx.Response(status, headers=headers))
+
+    assert sender.post(DESTINATION, b"body", 1) == outcome
+
+
+def test_the_servers_words() -> None:
+    """What Langfuse says of a refusal is part of the reason."""
+    sender = answering(lambda _: httpx.Response(401, json={"message": "Invalid credentials"}))
+
+    assert sender.post(DESTINATION, b"", 1) == Rejected("HTTP 401 Invalid credentials", 401)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (httpx.ConnectError("no route"), "cannot connect: no route"),
+        (httpx.ReadTimeout("slow"), "no answer within 1 s"),
+        (httpx.RemoteProtocolError("cut"), "cannot connect: cut"),
+    ],
+)
+def test_no_answer(error: Exception, reason: str) -> None:
+    """Where nothing answers, it is tried again."""
+
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    assert answering(fail).post(DESTINATION, b"", 1) == TryLater(reason)
+
+
+def test_unforeseen_error() -> None:
+    """Whatever else goes wrong is an outcome, too, for the worker must live on."""
+
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise ZeroDivisionError
+
+    outcome = answering(fail).post(DESTINATION, b"", 1)
+
+    assert outcome == Rejected("cannot be sent: ZeroDivisionError", 0)
+
+
+def test_request() -> None:
+    """A request goes to the traces URL with the destination's headers, compressed with gzip."""
+    seen: list[httpx.Request] = []
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200)
+
+    answering(keep).post(DESTINATION, b"body", 1)
+    [request] = seen
+
+    assert str(request.url) == "https://langfuse.example/api/public/otel/v1/traces"
+    assert dict(DESTINATION.headers).items() <= {
+        key: request.headers[key] for key, _ in DESTINATION.headers
+    }.items()
+    assert request.headers["Content-Type"] == "application/x-protobuf"
+    assert request.headers["User-Agent"] == f"langfuse-otel/{__version__}"
+    assert request.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(request.content) == b"body"
+
+
+def test_no_compression() -> None:
+    """Without compression the body goes as it is."""
+    seen: list[httpx.Request] = []
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200)
+
+    answering(keep, "none").post(DESTINATION, b"body", 1)
+
+    assert seen[0].content == b"body"
+    assert "Content-Encoding" not in seen[0].headers

@@ -1,0 +1,379 @@
+"""Settings: which value wins, and what becomes of it."""
+
+from __future__ import annotations
+
+import base64
+import logging
+
+import pytest
+from pydantic import ValidationError
+
+from langfuse_otel import __version__
+from langfuse_otel.settings import (
+    MISSING_KEYS,
+    Destination,
+    Settings,
+    environment_name,
+    host_url,
+    read_settings,
+    variables,
+    warnings_about,
+)
+
+KEYS = {"LANGFUSE_PUBLIC_KEY": "pk-lf-1", "LANGFUSE_SECRET_KEY": "sk-lf-1"}
+TRACES = "/api/public/otel/v1/traces"
+
+
+@pytest.mark.parametrize(
+    ("argument", "environment", "url"),
+    [
+        (None, {}, "https://us.cloud.langfuse.com"),
+        (None, {"LANGFUSE_HOST": "https://c.example"}, "https://c.example"),
+        (
+            None,
+            {"LANGFUSE_HOST": "https://c.example", "LANGFUSE_BASE_URL": "https://b.example"},
+            "https://b.example",
+        ),
+        (
+            None,
+            {
+                "LANGFUSE_HOST": "https://c.example",
+                "LANGFUSE_BASE_URL": "https://b.example",
+                "LANGFUSE_OTEL_HOST": "https://a.example",
+            },
+            "https://a.example",
+        ),
+        ("https://arg.example", {"LANGFUSE_OTEL_HOST": "https://a.example"}, "https://arg.example"),
+        (None, {"LANGFUSE_OTEL_HOST": ""}, "https://us.cloud.langfuse.com"),
+    ],
+    ids=["us-cloud", "host", "base-url", "otel-host", "argument", "empty-is-unset"],
+)
+def test_host_precedence(
+    monkeypatch: pytest.MonkeyPatch, argument: str | None, environment: dict[str, str], url: str
+) -> None:
+    """An argument wins over LANGFUSE_OTEL_HOST over LANGFUSE_BASE_URL over LANGFUSE_HOST."""
+    for name, value in {**KEYS, **environment}.items():
+        monkeypatch.setenv(name, value)
+    arguments = {} if argument is None else {"host": argument}
+
+    assert Settings(**arguments).destination().traces_url == url + TRACES
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("https://cloud.langfuse.com", "https://cloud.langfuse.com"),
+        ("https://cloud.langfuse.com/", "https://cloud.langfuse.com"),
+        ("cloud.langfuse.com", "https://cloud.langfuse.com"),
+        ("langfuse.example:8443", "https://langfuse.example:8443"),
+        ("localhost:3000", "http://localhost:3000"),
+        ("127.0.0.1:3000", "http://127.0.0.1:3000"),
+        ("[::1]:3000", "http://[::1]:3000"),
+        ("http://langfuse.example", "http://langfuse.example"),
+        ("https://x.example/langfuse", "https://x.example/langfuse"),
+        ("https://x.example/langfuse/", "https://x.example/langfuse"),
+        ("https://x.example/api/public/otel", "https://x.example"),
+        ("https://x.example/api/public/otel/", "https://x.example"),
+        ("https://x.example/api/public/otel/v1/traces", "https://x.example"),
+        ("https://x.example/langfuse/api/public/otel/v1/traces/", "https://x.example/langfuse"),
+        (' "https://x.example" ', "https://x.example"),
+        ("'x.example'", "https://x.example"),
+    ],
+)
+def test_host_forms(host: str, url: str) -> None:
+    """Every form in which people write the host means the same address."""
+    assert host_url(host) == url
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "ftp://x.example",
+        "https://",
+        "https://user:pass@x.example",
+        "https://x.example?a=1",
+        "https://x.example/#a",
+    ],
+)
+def test_host_that_is_none(host: str) -> None:
+    """What is no plain http(s) address is refused, without repeating a password."""
+    with pytest.raises(ValueError, match=r"address") as raised:
+        host_url(host)
+
+    assert "pass" not in str(raised.value)
+
+
+def test_headers() -> None:
+    """The key pair becomes Basic auth, beside the headers that tell Langfuse who sends."""
+    destination = Settings(public_key="pk-lf-1", secret_key="sk-lf-1").destination()
+    token = base64.b64encode(b"pk-lf-1:sk-lf-1").decode()
+
+    assert dict(destination.headers) == {
+        "Authorization": f"Basic {token}",
+        "x-langfuse-ingestion-version": "4",
+        "x-langfuse-sdk-name": "langfuse-otel",
+        "x-langfuse-sdk-version": __version__,
+    }
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{}, {"LANGFUSE_PUBLIC_KEY": "pk-lf-1"}, {"LANGFUSE_SECRET_KEY": "sk-lf-1"}],
+    ids=["none", "public-only", "secret-only"],
+)
+def test_missing_keys(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    """Without a whole key pair the error says which variables to set."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(ValueError, match="must be set") as raised:
+        Settings().destination()
+
+    assert str(raised.value) == MISSING_KEYS
+    assert MISSING_KEYS.startswith("LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY must be set")
+
+
+@pytest.mark.parametrize(
+    ("environment", "url", "authorization"),
+    [
+        (
+            {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318",
+                "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Basic abc==",
+            },
+            "http://c:4318/v1/traces",
+            "Basic abc==",
+        ),
+        (
+            {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "http://ignored:4318",
+                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318/custom",
+                "OTEL_EXPORTER_OTLP_HEADERS": "authorization=general",
+                "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "authorization=traces",
+            },
+            "http://c:4318/custom",
+            "traces",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://cloud.langfuse.com/api/public/otel"},
+            "https://cloud.langfuse.com/api/public/otel/v1/traces",
+            None,
+        ),
+        (
+            {
+                **KEYS,
+                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318/v1/traces",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318",
+                "OTEL_EXPORTER_OTLP_HEADERS": "authorization=other",
+            },
+            "https://us.cloud.langfuse.com" + TRACES,
+            "Basic " + base64.b64encode(b"pk-lf-1:sk-lf-1").decode(),
+        ),
+        (
+            {
+                **KEYS,
+                "LANGFUSE_OTEL_ENDPOINT": "http://collector:4318/v1/traces",
+                "OTEL_EXPORTER_OTLP_HEADERS": "x-tenant=a",
+            },
+            "http://collector:4318/v1/traces",
+            None,
+        ),
+    ],
+    ids=["otlp", "otlp-traces", "manual-set-up", "keys-win", "collector-beside-keys"],
+)
+def test_otlp_variables(
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    url: str,
+    authorization: str | None,
+) -> None:
+    """OpenTelemetry's variables count where no keys are set, a Collector's address always."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    destination = Settings().destination()
+    headers = {key.lower(): value for key, value in destination.headers}
+
+    assert (destination.traces_url, headers.get("authorization")) == (url, authorization)
+
+
+def test_collector_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Collector gets the OTLP headers and never the Langfuse keys."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LANGFUSE_OTEL_ENDPOINT", "http://collector:4318/v1/traces")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=a,x-b=c%20d")
+    headers = dict(Settings().destination().headers)
+
+    assert {k: v for k, v in headers.items() if not k.startswith("x-langfuse")} == {
+        "x-tenant": "a",
+        "x-b": "c d",
+    }
+
+
+def test_quoted_keys(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Quotes and white space around keys are removed, with a warning that shows no key."""
+    monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", ' "pk-lf-1" ')
+    monkeypatch.setenv("LANGFUSE_SECRET_KEY", "'sk-lf-1'\n")
+    settings = read_settings()
+
+    assert settings.destination() == Settings(public_key="pk-lf-1", secret_key="sk-lf-1").destination()
+    assert caplog.messages == [
+        "langfuse-otel: removed quotes or white space around LANGFUSE_PUBLIC_KEY",
+        "langfuse-otel: removed quotes or white space around LANGFUSE_SECRET_KEY",
+    ]
+
+
+def test_differing_hosts_warn_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two variables that name different hosts are warned of, once, with the winner's name."""
+    monkeypatch.setenv("LANGFUSE_BASE_URL", "https://a.example")
+    monkeypatch.setenv("LANGFUSE_HOST", "https://b.example")
+    read_settings()
+    read_settings()
+
+    assert caplog.messages == [
+        "langfuse-otel: LANGFUSE_BASE_URL wins over LANGFUSE_HOST, which differ; set only one"
+    ]
+
+
+def test_equal_hosts_do_not_warn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two variables that mean the same host are no problem."""
+    monkeypatch.setenv("LANGFUSE_BASE_URL", "https://a.example/")
+    monkeypatch.setenv("LANGFUSE_HOST", "a.example")
+
+    assert warnings_about(Settings()) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("environment", "production", "production"),
+        ("release", "v1", "v1"),
+        ("tracing_enabled", "false", False),
+        ("tracing_enabled", "False", False),
+        ("tracing_enabled", "0", False),
+        ("tracing_enabled", "true", True),
+        ("langfuse_enabled", "no", False),
+        ("flush_interval", "0.25", 0.25),
+        ("flush_at", "17", 17),
+        ("timeout", "3", 3.0),
+        ("shutdown_timeout", "2.5", 2.5),
+        ("compression", "none", "none"),
+        ("debug", "true", True),
+        ("litellm_log", "DEBUG", "DEBUG"),
+        ("sample_rate", "0.5", 0.5),
+        ("ignore_context_propagation", "true", True),
+        ("service_name", "shop", "shop"),
+        ("endpoint", "http://c:4318/v1/traces", "http://c:4318/v1/traces"),
+        ("public_key", "pk-lf-1", "pk-lf-1"),
+        ("otlp_traces_endpoint", "http://c/v1/traces", "http://c/v1/traces"),
+        ("otlp_endpoint", "http://c", "http://c"),
+    ],
+)
+def test_each_variable(
+    monkeypatch: pytest.MonkeyPatch, field: str, value: str, expected: object
+) -> None:
+    """Each variable sets its field, and the settings know that it did."""
+    monkeypatch.setenv(variables(field)[0], value)
+    settings = Settings()
+
+    assert (getattr(settings, field), settings.source(field)) == (expected, variables(field)[0])
+
+
+def test_defaults() -> None:
+    """Without any variable the defaults are the documented ones."""
+    settings = Settings()
+
+    assert settings.enabled
+    assert (settings.flush_interval, settings.flush_at, settings.timeout) == (1.0, 512, 10.0)
+    assert (settings.compression, settings.sample_rate) == ("gzip", 1.0)
+    assert settings.source("host") == "default"
+
+
+@pytest.mark.parametrize("variable", ["LANGFUSE_TRACING_ENABLED", "LANGFUSE_ENABLED"])
+def test_any_false_turns_off(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """One explicit false is enough, whatever the other says."""
+    monkeypatch.setenv("LANGFUSE_TRACING_ENABLED", "true")
+    monkeypatch.setenv("LANGFUSE_ENABLED", "true")
+    monkeypatch.setenv(variable, "false")
+
+    assert not Settings().enabled
+
+
+def test_invalid_value_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """For the callback an invalid value costs a warning, not the traces."""
+    monkeypatch.setenv("LANGFUSE_FLUSH_AT", "many")
+    monkeypatch.setenv("LANGFUSE_TIMEOUT", "3")
+    settings = read_settings()
+
+    assert (settings.flush_at, settings.timeout) == (512, 3.0)
+    assert [m for m in caplog.messages if "LANGFUSE_FLUSH_AT is invalid" in m]
+
+
+def test_invalid_argument_raises() -> None:
+    """For code that constructs settings itself an invalid value is an error that hides the value."""
+    with pytest.raises(ValidationError) as raised:
+        Settings(flush_at="secret-in-the-wrong-place")
+
+    assert "secret-in-the-wrong-place" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("production", "production"),
+        ("Production", "production"),
+        ("eu west.1", "eu-west-1"),
+        ("langfuse-prod", "prod"),
+        ("langfuse", ""),
+        ("x" * 50, "x" * 40),
+        ("ü", ""),
+    ],
+)
+def test_environment_name(given: str, stored: str) -> None:
+    """An environment is made one that Langfuse does not turn into `default`."""
+    assert environment_name(given) == stored
+
+
+def test_environment_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A changed environment is said, so that nobody searches for the one that was set."""
+    monkeypatch.setenv("LANGFUSE_TRACING_ENVIRONMENT", "Prod EU")
+    read_settings()
+
+    assert caplog.messages == [
+        "langfuse-otel: Langfuse does not take the environment 'Prod EU'; sending 'prod-eu'"
+    ]
+
+
+def test_secrets_are_not_shown() -> None:
+    """Neither the settings nor the destination show the secret in their text."""
+    settings = Settings(public_key="pk-lf-1", secret_key="sk-lf-secret")
+    destination: Destination = settings.destination()
+    token = dict(destination.headers)["Authorization"]
+
+    assert "sk-lf-secret" not in f"{settings!r} {settings} {destination!r}"
+    assert token not in repr(destination)
+
+
+def test_argument_is_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value given in code is said to come from there, also where a variable is set."""
+    monkeypatch.setenv("LANGFUSE_OTEL_HOST", "https://a.example")
+
+    assert Settings(host="https://b.example").source("host") == "argument"
+
+
+def test_no_warning_for_good_settings(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A plain, valid set-up is silent."""
+    caplog.set_level(logging.DEBUG)
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    read_settings()
+
+    assert caplog.messages == []

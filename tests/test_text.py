@@ -1,0 +1,135 @@
+"""JSON text of anything."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from enum import Enum
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from langfuse_otel._text import clean, json_text
+
+
+class Color(Enum):
+    RED = "red"
+
+
+@dataclass
+class Point:
+    x: int
+
+
+class Model(BaseModel):
+    a: int = 1
+    b: str | None = None
+
+
+class Broken:
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr today")
+
+
+class Named:
+    def __repr__(self) -> str:
+        return "<Named>"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"a": [1, "ä", None, True, 1.5]}, {"a": [1, "ä", None, True, 1.5]}),
+        (Model(), {"a": 1}),
+        (Point(1), {"x": 1}),
+        (Color.RED, "red"),
+        (datetime(2026, 1, 2, tzinfo=timezone.utc), "2026-01-02T00:00:00Z"),
+        ({"x": float("nan"), "y": float("inf")}, {"x": "NaN", "y": "Infinity"}),
+        (2**53, 2**53),
+        (2**53 + 1, "9007199254740993"),
+        ({"id": -(2**70)}, {"id": str(-(2**70))}),
+        ("12345678901234567890", "12345678901234567890"),
+        (b"\xff\x00", "_wA="),
+        (Named(), "<Named>"),
+        ({"b": Broken()}, {"b": "<Broken>"}),
+        ("a\ud800b", "a\ufffdb"),
+        ({"\udc00": "\ud83d\ude00"}, {"\ufffd": "😀"}),
+        ({1: 2, None: 3}, {"1": 2, "None": 3}),
+        (ValueError("x"), "ValueError('x')"),
+        ({"s": {1}}, {"s": [1]}),
+    ],
+)
+def test_values(value: object, expected: object) -> None:
+    """Each kind of object has its JSON."""
+    assert json.loads(json_text(value)) == expected
+
+
+def test_cycle() -> None:
+    """A cycle ends in dots."""
+    cycle: dict[str, object] = {"a": 1}
+    cycle["self"] = cycle
+
+    assert json.loads(json_text(cycle)) == {"a": 1, "self": "..."}
+
+
+def test_depth() -> None:
+    """Nesting beyond all measure ends in dots."""
+    deep: list[object] = []
+    for _ in range(5_000):
+        deep = [deep]
+
+    assert "..." in json_text(deep)
+
+
+def test_lock_beside_content() -> None:
+    """What has no JSON is described, and what stands beside it is kept."""
+    text = json.loads(json_text({"lock": threading.RLock(), "kept": 1}))
+
+    assert text["kept"] == 1
+    assert "RLock" in text["lock"]
+
+
+def test_snapshot() -> None:
+    """The text does not change when the value does, nor the value when it is read."""
+    value = {"messages": [{"content": "a"}]}
+    text = json_text(value)
+    value["messages"][0]["content"] = "b"
+
+    assert json.loads(text) == {"messages": [{"content": "a"}]}
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats()
+        | st.text(st.characters(exclude_categories=()))
+        | st.binary()
+        | st.builds(Broken),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(st.text(st.characters(exclude_categories=())), inner)
+            | st.tuples(inner)
+        ),
+    )
+)
+def test_never_raises(value: object) -> None:
+    """Whatever is given, the text is valid JSON in valid UTF-8."""
+    text = json_text(value)
+    text.encode()
+
+    json.loads(text, parse_constant=pytest.fail)
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_clean(text: str) -> None:
+    """Cleaned text is valid UTF-8, and valid text is not changed."""
+    cleaned = clean(text)
+    cleaned.encode()
+
+    assert clean(cleaned) == cleaned
