@@ -52,6 +52,9 @@ class Langfuse:
             self.accepted.append((destination.host, span_ids(body)))
         return outcome
 
+    def close(self) -> None:
+        """Hold nothing open."""
+
     @property
     def arrived(self) -> list[int]:
         """The ids of all spans that were accepted, in order."""

@@ -78,7 +78,7 @@ def test_wire_equals_the_official_exporter(collector: Collector) -> None:
     delivery = Delivery(Sender)
     for span in spans:
         delivery.submit(Queued(destination, 1, lambda span=span: span))
-    delivery.flush(10)
+    delivery.shutdown(10)
     theirs, ours = (ExportTraceServiceRequest.FromString(body) for body in collector.bodies)
 
     assert len(collector.spans) == 4

@@ -146,6 +146,9 @@ class Delivery:
         else:
             self._work()
         left = self._abandon()
+        if self._sender is not None:
+            self._sender.close()
+            self._sender = None
         if left:
             self._lost("shutdown", left, "the process ended before Langfuse took them")
 

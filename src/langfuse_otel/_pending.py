@@ -1,25 +1,46 @@
 """LiteLLM's callbacks that have not run yet: waits for them, so that a flush is a whole one.
 
 LiteLLM runs the callbacks of synchronous calls in a thread pool and those of asynchronous calls in
-a worker task. Neither can be asked to finish through a public name (LiteLLM 1.106.2); where a name
-is missing in another version, nothing is waited for.
+a worker task. Neither can be asked to finish through a public name (LiteLLM 1.106.2), and the
+worker forgets a callback that the end of its event loop cancels before the callback starts. So its
+`enqueue` is wrapped to remember each callback until it has run. Where a name is missing in another
+version, nothing is waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
 import time
-from typing import Any
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any
+
+import wrapt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from types import ModuleType
+
+    Callback = Coroutine[Any, Any, object]
 
 POLL_S = 0.002
 
+_unfinished: dict[int, tuple[Callback, Context, asyncio.AbstractEventLoop]] = {}
+
+
+def remember_callbacks(module: ModuleType) -> None:
+    """Wrap `LoggingWorker.enqueue` of LiteLLM's module, which has just been imported."""
+    if hasattr(getattr(module, "LoggingWorker", None), "enqueue"):
+        wrapt.wrap_function_wrapper(module, "LoggingWorker.enqueue", _enqueue)
+
 
 def drain_at_exit() -> None:
-    """Run what the worker task left behind, as LiteLLM does itself, perhaps only after us."""
+    """Run what the worker left behind, as LiteLLM does itself, though perhaps only after us."""
     worker = _worker()
     if worker is not None:
         worker._flush_on_exit()  # noqa: SLF001
+    _run_forgotten()
 
 
 def drain(timeout_s: float) -> bool:
@@ -50,6 +71,54 @@ async def adrain(timeout_s: float) -> bool:
     return True
 
 
+def _enqueue(
+    enqueue: Callable[[Callback], None],
+    _worker: object,
+    arguments: tuple[Callback, ...],
+    named: dict[str, Callback],
+) -> None:
+    callback = named["coroutine"] if named else arguments[0]
+    if "langfuse_otel.logger" not in sys.modules:
+        enqueue(callback)
+        return
+    for forgotten, context in _forgotten():
+        context.run(lambda kept: enqueue(_remembered(kept)), forgotten)
+    enqueue(_remembered(callback))
+
+
+def _remembered(callback: Callback) -> Callback:
+    """Return a coroutine in place of `callback`, which stays whole if that one never starts."""
+    _unfinished[id(callback)] = callback, copy_context(), asyncio.get_running_loop()
+    return _finished(callback)
+
+
+async def _finished(callback: Callback) -> object:
+    try:
+        return await callback
+    finally:
+        _unfinished.pop(id(callback), None)
+
+
+def _forgotten() -> list[tuple[Callback, Context]]:
+    """Take out the callbacks whose event loop ended before they started, and where they belong."""
+    ended = [key for key, (_, _, loop) in list(_unfinished.items()) if loop.is_closed()]
+    entries = [entry for key in ended if (entry := _unfinished.pop(key, None))]
+    return [
+        (callback, context)
+        for callback, context, _ in entries
+        if inspect.getcoroutinestate(callback) == inspect.CORO_CREATED
+    ]
+
+
+def _run_forgotten() -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        for callback, context in _forgotten():
+            context.run(loop.run_until_complete, callback)
+    finally:
+        loop.close()
+
+
 def _pool_is_idle() -> bool:
     pool = _member("litellm.litellm_core_utils.thread_pool_executor", "executor")
     try:
@@ -63,7 +132,7 @@ def _worker_is_idle() -> bool:
     worker = _worker()
     try:
         if worker._bound_loop is not None and worker._bound_loop.is_closed():  # noqa: SLF001
-            worker._flush_on_exit()  # noqa: SLF001
+            drain_at_exit()
         return not worker._running_tasks and (worker._queue is None or worker._queue.empty())  # noqa: SLF001
     except AttributeError:
         return True

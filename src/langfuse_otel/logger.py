@@ -48,6 +48,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         own = {name: settings.pop(name) for name in list(settings) if name in Settings.model_fields}
         super().__init__(**settings)
         self.callback_name = callback_name
+        # LiteLLM takes two loggers for one unless a plain attribute tells them apart.
+        self.project = f"{own.get('public_key', '')}@{own.get('host', '')}"
         self._arguments = own
         self._opening = threading.Lock()
         self._opened: Pipeline | None = None

@@ -1,0 +1,465 @@
+"""Real LiteLLM calls in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+import litellm
+import pytest
+from litellm.litellm_core_utils import litellm_logging
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+import langfuse_otel
+from langfuse_otel import LangfuseOtelLogger
+from langfuse_otel._identity import trace_id_of
+
+if TYPE_CHECKING:
+    from langfuse_otel.testing import Collector, ReceivedSpan
+
+LISTS = (
+    "callbacks",
+    "input_callback",
+    "success_callback",
+    "failure_callback",
+    "_async_input_callback",
+    "_async_success_callback",
+    "_async_failure_callback",
+)
+MESSAGES = [{"role": "user", "content": "hi"}]
+
+
+@pytest.fixture(autouse=True)
+def fresh_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No callback of another test is registered."""
+    for name in LISTS:
+        monkeypatch.setattr(litellm, name, [])
+    monkeypatch.setattr(litellm, "suppress_debug_info", True)
+    litellm_logging._in_memory_loggers.clear()
+
+
+@pytest.fixture
+def langfuse(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> Collector:
+    """A Langfuse that the environment points to, with the callback registered by name."""
+    for name, value in collector.environment.items():
+        monkeypatch.setenv(name, value)
+    litellm.callbacks = ["langfuse_otel"]
+    return collector
+
+
+def complete(**changes: Any) -> Any:
+    """Make one call that needs no network."""
+    arguments = {"model": "openai/gpt-4o-mini", "messages": MESSAGES, "mock_response": "hello"}
+    return litellm.completion(**{**arguments, **changes})
+
+
+async def acomplete(**changes: Any) -> Any:
+    """Make one asynchronous call that needs no network."""
+    arguments = {"model": "openai/gpt-4o-mini", "messages": MESSAGES, "mock_response": "hello"}
+    return await litellm.acompletion(**{**arguments, **changes})
+
+
+def only(collector: Collector) -> ReceivedSpan:
+    """Return the one span that a flush delivers."""
+    assert langfuse_otel.flush(20)
+    [span] = collector.spans
+    return span
+
+
+def stream() -> None:
+    """Read a stream to its end."""
+    for _ in complete(stream=True):
+        pass
+
+
+def fail() -> None:
+    """Make a call that fails."""
+    with pytest.raises(litellm.exceptions.InternalServerError):
+        complete(mock_response=Exception("boom"))
+
+
+def acall() -> None:
+    """Make an asynchronous call."""
+
+    async def main() -> None:
+        await acomplete()
+        assert await langfuse_otel.aflush(20)
+
+    asyncio.run(main())
+
+
+def astream() -> None:
+    """Read an asynchronous stream to its end."""
+
+    async def main() -> None:
+        async for _ in await acomplete(stream=True):
+            pass
+        assert await langfuse_otel.aflush(20)
+
+    asyncio.run(main())
+
+
+def afail() -> None:
+    """Make an asynchronous call that fails."""
+
+    async def main() -> None:
+        with pytest.raises(litellm.exceptions.InternalServerError):
+            await acomplete(mock_response=Exception("boom"))
+        assert await langfuse_otel.aflush(20)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("make", [complete, stream, acall, astream])
+def test_success(langfuse: Collector, make: Any) -> None:
+    """A call that succeeds is one generation with input, output, usage and cost."""
+    make()
+    span = only(langfuse)
+
+    assert span.name == "chat gpt-4o-mini"
+    assert span.scope == "langfuse_otel"
+    assert span.attributes["langfuse.observation.type"] == "generation"
+    assert span.attributes["langfuse.observation.model.name"] == "gpt-4o-mini"
+    assert span.json("langfuse.observation.input") == MESSAGES
+    assert span.json("langfuse.observation.output") == {"role": "assistant", "content": "hello"}
+    usage = span.json("langfuse.observation.usage_details")
+    assert usage["total"] == usage["input"] + usage["output"] > 0
+    assert span.json("langfuse.observation.cost_details")["total"] > 0
+    assert span.attributes["langfuse.observation.level"] == "DEFAULT"
+
+
+@pytest.mark.parametrize("make", [fail, afail])
+def test_failure(langfuse: Collector, make: Any) -> None:
+    """A call that fails is one generation with its input, an error level and no cost."""
+    make()
+    span = only(langfuse)
+    metadata = span.json("langfuse.observation.metadata")
+
+    assert span.json("langfuse.observation.input") == MESSAGES
+    assert span.attributes["langfuse.observation.level"] == "ERROR"
+    assert "boom" in span.attributes["langfuse.observation.status_message"]
+    assert span.status == span.attributes["langfuse.observation.status_message"]
+    assert span.json("langfuse.observation.cost_details") == {"total": 0}
+    assert metadata["exception.type"] == "litellm.exceptions.InternalServerError"
+    assert metadata["error_code"] == "500"
+    assert "mock_completion" in metadata["exception.stacktrace"]
+
+
+@pytest.mark.parametrize("make", [stream, astream])
+def test_completion_start(langfuse: Collector, make: Any) -> None:
+    """A stream has the time of its first token, between start and end."""
+    make()
+    span = only(langfuse)
+    text = span.attributes["langfuse.observation.completion_start_time"]
+
+    assert text.endswith("Z")
+    assert "langfuse.observation.completion_start_time" in span.attributes
+
+
+@pytest.mark.parametrize("make", [complete, acall])
+def test_no_completion_start(langfuse: Collector, make: Any) -> None:
+    """A call that is no stream has none."""
+    make()
+
+    assert "langfuse.observation.completion_start_time" not in only(langfuse).attributes
+
+
+def test_cost_is_litellms(langfuse: Collector) -> None:
+    """The cost is LiteLLM's own, to the last digit."""
+    response = complete()
+    cost = only(langfuse).json("langfuse.observation.cost_details")
+
+    assert cost["total"] == pytest.approx(response._hidden_params["response_cost"], abs=1e-9)
+    assert cost["input"] + cost["output"] == pytest.approx(cost["total"], abs=1e-9)
+
+
+def test_basic_metadata(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The metadata of LiteLLM's documentation takes effect in Langfuse."""
+    monkeypatch.setenv("LANGFUSE_TRACING_ENVIRONMENT", "production")
+    monkeypatch.setenv("LANGFUSE_RELEASE", "r-1")
+    complete(
+        metadata={
+            "generation_name": "welcome-message",
+            "trace_id": "trace-123",
+            "session_id": "sess-42",
+            "tags": ["prod", "beta-user"],
+            "trace_user_id": "ada",
+            "trace_name": "onboarding",
+        }
+    )
+    span = only(langfuse)
+    expected = {
+        "session.id": "sess-42",
+        "user.id": "ada",
+        "langfuse.trace.tags": ["prod", "beta-user"],
+        "langfuse.trace.name": "onboarding",
+        "langfuse.generation.name": "welcome-message",
+        "langfuse.trace.id": "trace-123",
+        "langfuse.trace.session_id": "sess-42",
+        "langfuse.environment": "production",
+        "langfuse.release": "r-1",
+    }
+
+    assert span.name == "welcome-message"
+    assert span.trace_id == f"{trace_id_of('trace-123'):032x}"
+    assert {key: span.attributes[key] for key in expected} == expected
+
+
+def test_metadata_is_not_changed(langfuse: Collector) -> None:
+    """The caller's own dictionary is the same before and after."""
+    metadata = {"tags": ["a"], "trace_metadata": {"k": [1]}, "mine": {"n": 1}}
+    before = copy.deepcopy(metadata)
+    complete(metadata=metadata)
+    only(langfuse)
+
+    assert {key: metadata[key] for key in before} == before
+
+
+def test_unserializable_metadata(langfuse: Collector) -> None:
+    """Metadata that JSON cannot hold is described; call and span are unharmed."""
+    cycle: dict[str, Any] = {}
+    cycle["self"] = cycle
+    odd = {
+        "lock": threading.RLock(),
+        "cycle": cycle,
+        "bytes": b"\xff",
+        "nan": float("nan"),
+        "surrogate": "a\ud800",
+        "huge": 2**60,
+    }
+    response = complete(metadata=odd)
+    metadata = only(langfuse).json("langfuse.observation.metadata")
+
+    assert response.choices[0].message.content == "hello"
+    assert "RLock" in metadata["lock"]
+    assert (metadata["cycle"], metadata["bytes"]) == ({"self": "..."}, "_w==")
+    assert (metadata["nan"], metadata["surrogate"]) in {("NaN", "a\ufffd"), ("nan", "a\ufffd")}
+    assert metadata["huge"] == str(2**60)
+
+
+def test_lone_surrogate_in_a_prompt(langfuse: Collector) -> None:
+    """Text that UTF-8 cannot hold loses the one character, not the batch."""
+    complete(
+        messages=[{"role": "user", "content": "a\ud800b"}],
+        metadata={"generation_name": "n\udc00", "tags": ["t\udc00"]},
+    )
+    complete()
+    assert langfuse_otel.flush(20)
+    first, _second = langfuse.spans
+
+    assert first.json("langfuse.observation.input")[0]["content"] == "a\ufffdb"
+    assert (first.name, first.attributes["langfuse.trace.tags"]) == ("n\ufffd", ["t\ufffd"])
+
+
+def test_mutation_after_the_call(langfuse: Collector) -> None:
+    """A callback has taken its snapshot when it returns: later changes do not show."""
+    messages = [{"role": "user", "content": "before"}]
+    complete(messages=messages)
+    langfuse_otel._pending.drain(20)
+    messages[0]["content"] = "after"
+
+    assert only(langfuse).json("langfuse.observation.input")[0]["content"] == "before"
+
+
+def test_registered_twice(langfuse: Collector) -> None:
+    """By name and as an instance, in several lists: the call is exported once."""
+    mine = LangfuseOtelLogger()
+    litellm.callbacks = ["langfuse_otel", mine, LangfuseOtelLogger()]
+    litellm.success_callback = ["langfuse_otel", mine]
+    complete()
+    only(langfuse)
+
+    assert langfuse_otel.stats().created == 1
+
+
+def test_instance_with_arguments(collector: Collector) -> None:
+    """A logger takes its settings as arguments, with nothing in the environment."""
+    litellm.callbacks = [
+        LangfuseOtelLogger(
+            host=collector.url,
+            public_key=collector.public_key,
+            secret_key=collector.secret_key,
+            environment="test",
+        )
+    ]
+    complete()
+
+    assert only(collector).attributes["langfuse.environment"] == "test"
+
+
+def test_two_projects(collector: Collector) -> None:
+    """Two loggers that name different projects both get the call."""
+    with type(collector)("pk-lf-2", "sk-lf-2") as second:
+        litellm.callbacks = [
+            LangfuseOtelLogger(host=c.url, public_key=c.public_key, secret_key=c.secret_key)
+            for c in (collector, second)
+        ]
+        complete()
+        assert langfuse_otel.flush(20)
+
+        assert (len(collector.spans), len(second.spans)) == (1, 1)
+
+
+@pytest.mark.parametrize("make", [complete, stream])
+def test_active_span(langfuse: Collector, make: Any) -> None:
+    """A call made under an active OpenTelemetry span is its child; the span is not touched."""
+    provider = TracerProvider()
+    with provider.get_tracer("app").start_as_current_span("mine") as mine:
+        make()
+    span = only(langfuse)
+    context = mine.get_span_context()
+
+    assert (span.trace_id, span.parent_id) == (
+        f"{context.trace_id:032x}",
+        f"{context.span_id:016x}",
+    )
+    assert dict(mine.attributes) == {}  # type: ignore[attr-defined]
+
+
+def test_active_span_async(langfuse: Collector) -> None:
+    """50 concurrent calls under 50 spans are children of the right ones."""
+    tracer = TracerProvider().get_tracer("app")
+    parents = {}
+
+    async def one(number: int) -> None:
+        with tracer.start_as_current_span("mine") as mine:
+            context = mine.get_span_context()
+            parents[f"call {number}"] = f"{context.trace_id:032x}", f"{context.span_id:016x}"
+            await acomplete(metadata={"generation_name": f"call {number}"})
+
+    async def main() -> None:
+        await asyncio.gather(*(one(number) for number in range(50)))
+        assert await langfuse_otel.aflush(20)
+
+    asyncio.run(main())
+
+    assert {span.name: (span.trace_id, span.parent_id) for span in langfuse.spans} == parents
+
+
+def test_ignore_context(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OTEL_IGNORE_CONTEXT_PROPAGATION keeps a call out of the active span."""
+    monkeypatch.setenv("OTEL_IGNORE_CONTEXT_PROPAGATION", "true")
+    with TracerProvider().get_tracer("app").start_as_current_span("mine") as mine:
+        complete()
+    span = only(langfuse)
+
+    assert span.parent_id is None
+    assert span.trace_id != f"{mine.get_span_context().trace_id:032x}"
+
+
+def test_global_provider_is_not_touched(langfuse: Collector) -> None:
+    """The application's tracer provider is the same before and after."""
+    before = trace.get_tracer_provider()
+    complete()
+    only(langfuse)
+
+    assert trace.get_tracer_provider() is before
+
+
+def test_no_keys(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+    """Without keys calls work, one warning says what to do, and the loss is counted."""
+    litellm.callbacks = ["langfuse_otel"]
+    contents = [complete().choices[0].message.content for _ in range(3)]
+    langfuse_otel.flush(20)
+    ours = [record.message for record in caplog.records if record.name == "langfuse_otel"]
+
+    assert contents == ["hello"] * 3
+    assert langfuse_otel.stats().dropped == {"no_destination": 3}
+    assert len(ours) == 1
+    assert "LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY must be set" in ours[0]
+    assert "hello" not in capfd.readouterr().out
+
+
+def test_wrong_keys(
+    langfuse: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With wrong keys calls work, the loss is counted, and the log shows no key."""
+    monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-wrong")
+    assert complete().choices[0].message.content == "hello"
+    langfuse_otel.flush(20)
+
+    assert langfuse.refused == [401]
+    assert langfuse_otel.stats().dropped == {"rejected": 1}
+    assert "HTTP 401" in caplog.text
+    assert "sk-lf-wrong" not in caplog.text
+
+
+def test_host_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a dead host calls work, and what is not delivered stays counted."""
+    monkeypatch.setenv("LANGFUSE_OTEL_HOST", "http://127.0.0.1:9")
+    monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "pk-lf-1")
+    monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-1")
+    litellm.callbacks = ["langfuse_otel"]
+    assert complete().choices[0].message.content == "hello"
+
+    assert not langfuse_otel.flush(0.5)
+    stats = langfuse_otel.stats()
+    assert (stats.created, stats.queued, stats.sent) == (1, 1, 0)
+    assert "cannot connect" in (stats.last_error or "")
+
+
+@pytest.mark.parametrize("variable", ["LANGFUSE_TRACING_ENABLED", "LANGFUSE_ENABLED"])
+def test_turned_off(
+    langfuse: Collector, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Turned off, calls work and nothing is created."""
+    monkeypatch.setenv(variable, "false")
+    complete()
+    langfuse_otel.flush(20)
+
+    assert (langfuse.spans, langfuse_otel.stats().created) == ([], 0)
+
+
+def test_no_log(langfuse: Collector) -> None:
+    """A call with LiteLLM's `no-log` is not exported."""
+    complete(**{"no-log": True})
+    langfuse_otel.flush(20)
+
+    assert langfuse.spans == []
+
+
+def test_sample_rate(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A share of traces is sent, each whole, and the others are counted."""
+    monkeypatch.setenv("LANGFUSE_SAMPLE_RATE", "0.5")
+    low, high = "0" * 31 + "1", "f" * 32
+    for trace_id in (low, high, low, high):
+        complete(metadata={"trace_id": trace_id})
+    langfuse_otel.flush(20)
+
+    assert [span.trace_id for span in langfuse.spans] == [low, low]
+    assert langfuse_otel.stats().dropped == {"not_sampled": 2}
+
+
+def test_cache_hit_is_free(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer from LiteLLM's cache is exported with no cost."""
+    monkeypatch.setattr(litellm, "cache", litellm.Cache())
+    complete(caching=True)
+    langfuse_otel._pending.drain(20)
+    complete(caching=True)
+    assert langfuse_otel.flush(20)
+    first, second = langfuse.spans
+
+    assert first.json("langfuse.observation.cost_details")["total"] > 0
+    assert second.json("langfuse.observation.cost_details") == {"total": 0}
+    assert second.json("langfuse.observation.metadata")["cache_hit"] is True
+
+
+def test_debug_lines(
+    langfuse: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """LANGFUSE_DEBUG shows the endpoint and each submission, and no secret."""
+    monkeypatch.setenv("LANGFUSE_DEBUG", "true")
+    monkeypatch.setattr(logging.getLogger("langfuse_otel"), "level", logging.NOTSET)
+    complete()
+    only(langfuse)
+
+    assert f"spans go to {langfuse.url}/api/public/otel/v1/traces" in caplog.text
+    assert "authorization header built" in caplog.text
+    assert "Delivered()" in caplog.text
+    assert langfuse.secret_key not in caplog.text
