@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litellm.types.utils import Choices, Message, ModelResponse, Usage
 
 from langfuse_otel._litellm import observation_of
-from langfuse_otel._records import Observation
+
+if TYPE_CHECKING:
+    from langfuse_otel._records import Observation
 
 STARTED = datetime(2026, 11, 21, 8, 0, 0)  # noqa: DTZ001 - LiteLLM's times are naive and local
 ENDED = datetime(2026, 11, 21, 8, 0, 2)  # noqa: DTZ001

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
-from golden.cases import CASES
 
+from golden.cases import CASES
 from langfuse_otel._attributes import attributes_of
 from langfuse_otel._litellm import DOCUMENTED
 from langfuse_otel._records import Clues, Observation, TraceFields
@@ -50,7 +50,9 @@ def shown(observation: Observation, path: WritePath) -> ObservationView:
 
 def received(observation: Observation) -> ReceivedSpan:
     """Return our attributes as Langfuse receives them."""
-    wire = {k: list(v) if isinstance(v, tuple) else v for k, v in attributes_of(observation).items()}
+    wire = {
+        k: list(v) if isinstance(v, tuple) else v for k, v in attributes_of(observation).items()
+    }
     return ReceivedSpan(
         trace_id="0af7651916cd43dd8448eb211c80319c",
         span_id="b7ad6b7169203331",
@@ -130,9 +132,7 @@ def test_trace_in_langfuse(path: WritePath) -> None:
 
 def test_every_attribute_has_a_golden_case() -> None:
     """Each attribute that we send and Langfuse reads is in the golden cases, with its type."""
-    golden = {
-        (key, type(value)) for case in CASES for key, value in case.attributes.items()
-    }
+    golden = {(key, type(value)) for case in CASES for key, value in case.attributes.items()}
     sent = {
         (key, list if isinstance(value, tuple) else type(value))
         for key, value in attributes_of(FULL).items()

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from test_attributes import FULL
-from test_spans import RESOURCE
 
 from langfuse_otel import _delivery
 from langfuse_otel._delivery import Delivery, Queued, backoff_s
@@ -20,6 +18,8 @@ from langfuse_otel._records import Identity
 from langfuse_otel._sender import Delivered, Outcome, Rejected, TryLater
 from langfuse_otel._spans import span_of
 from langfuse_otel.settings import Destination, langfuse_destination
+from test_attributes import FULL
+from test_spans import RESOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -207,7 +207,8 @@ def test_warned_once(caplog: pytest.LogCaptureFixture) -> None:
         delivery.submit(an_item(number))
         delivery.flush(SOON_S)
 
-    assert caplog.messages == ["langfuse-otel: lost 1 spans (rejected): HTTP 401"]
+    ours = [record.message for record in caplog.records if record.name == "langfuse_otel"]
+    assert ours == ["langfuse-otel: lost 1 spans (rejected): HTTP 401"]
 
 
 def test_unencodable_is_lost_alone() -> None:

@@ -7,10 +7,10 @@ import json
 from typing import Any
 
 import pytest
-from calls import ENDED, MESSAGES, STARTED, a_call, a_response, observed
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calls import ENDED, MESSAGES, STARTED, a_call, a_response, observed
 from langfuse_otel._litellm import observation_of
 from langfuse_otel._records import Parent
 
@@ -282,9 +282,7 @@ def test_key_and_team() -> None:
     assert "hash-of-the-key" not in json.dumps(found)
 
 
-@pytest.mark.parametrize(
-    ("field", "flag"), [("input", "mask_input"), ("output", "mask_output")]
-)
+@pytest.mark.parametrize(("field", "flag"), [("input", "mask_input"), ("output", "mask_output")])
 @pytest.mark.parametrize("value", [True, "true"])
 def test_masks(field: str, flag: str, value: object) -> None:
     """A masked field holds LiteLLM's redaction text."""

@@ -405,9 +405,7 @@ def test_host_that_is_not_there(
 
 
 @pytest.mark.parametrize("variable", ["LANGFUSE_TRACING_ENABLED", "LANGFUSE_ENABLED"])
-def test_turned_off(
-    langfuse: Collector, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
+def test_turned_off(langfuse: Collector, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     """Turned off, calls work and nothing is created."""
     monkeypatch.setenv(variable, "false")
     complete()

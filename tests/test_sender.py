@@ -106,9 +106,10 @@ def test_request() -> None:
     [request] = seen
 
     assert str(request.url) == "https://langfuse.example/api/public/otel/v1/traces"
-    assert dict(DESTINATION.headers).items() <= {
-        key: request.headers[key] for key, _ in DESTINATION.headers
-    }.items()
+    assert (
+        dict(DESTINATION.headers).items()
+        <= {key: request.headers[key] for key, _ in DESTINATION.headers}.items()
+    )
     assert request.headers["Content-Type"] == "application/x-protobuf"
     assert request.headers["User-Agent"] == f"langfuse-otel/{__version__}"
     assert request.headers["Content-Encoding"] == "gzip"

@@ -216,7 +216,9 @@ def test_quoted_keys(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureF
     monkeypatch.setenv("LANGFUSE_SECRET_KEY", "'sk-lf-1'\n")
     settings = read_settings()
 
-    assert settings.destination() == Settings(public_key="pk-lf-1", secret_key="sk-lf-1").destination()
+    assert (
+        settings.destination() == Settings(public_key="pk-lf-1", secret_key="sk-lf-1").destination()
+    )
     assert caplog.messages == [
         "langfuse-otel: removed quotes or white space around LANGFUSE_PUBLIC_KEY",
         "langfuse-otel: removed quotes or white space around LANGFUSE_SECRET_KEY",

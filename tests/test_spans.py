@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.trace import StatusCode
-from test_attributes import FULL
 
 from langfuse_otel import __version__
 from langfuse_otel._delivery import Delivery, Queued
@@ -16,7 +16,10 @@ from langfuse_otel._records import Identity
 from langfuse_otel._sender import Sender
 from langfuse_otel._spans import encoded, resource_of, span_of
 from langfuse_otel.settings import langfuse_destination
-from langfuse_otel.testing import Collector
+from test_attributes import FULL
+
+if TYPE_CHECKING:
+    from langfuse_otel.testing import Collector
 
 ROOT = Identity(trace_id=0xABC, span_id=0xDEF, parent_id=None, reason="call")
 RESOURCE = resource_of("shop", "production", "r-1")

@@ -113,8 +113,6 @@ def test_buckets(usage: object, buckets: dict[str, int] | None) -> None:
         "boolean",
     ],
 )
-def test_cost(
-    total: object, breakdown: dict[str, float], cost: dict[str, float] | None
-) -> None:
+def test_cost(total: object, breakdown: dict[str, float], cost: dict[str, float] | None) -> None:
     """A cost has a total always, and parts only where they add up to it."""
     assert cost_of(total, breakdown) == cost

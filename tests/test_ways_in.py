@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from programs import SCRIPTS, run_program
 
 if TYPE_CHECKING:

@@ -19,6 +19,8 @@ from langfuse_otel._version import __version__
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from langfuse_otel._counts import Stats
+    from langfuse_otel.exporter import LangfuseSpanExporter
     from langfuse_otel.logger import LangfuseOtelLogger
     from langfuse_otel.settings import Destination, Settings
 
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Destination",
     "LangfuseOtelLogger",
+    "LangfuseSpanExporter",
     "Settings",
+    "Stats",
     "__version__",
     "aflush",
     "callback",
@@ -38,7 +42,9 @@ __all__ = [
 _LAZY = {
     "Destination": "langfuse_otel.settings",
     "LangfuseOtelLogger": "langfuse_otel.logger",
+    "LangfuseSpanExporter": "langfuse_otel.exporter",
     "Settings": "langfuse_otel.settings",
+    "Stats": "langfuse_otel._counts",
 }
 
 
@@ -64,7 +70,5 @@ def _take_the_name(module: ModuleType) -> None:
 
 
 wrapt.register_post_import_hook(_take_the_name, "litellm.integrations.langfuse.langfuse_otel")
-wrapt.register_post_import_hook(
-    remember_callbacks, "litellm.litellm_core_utils.logging_worker"
-)
+wrapt.register_post_import_hook(remember_callbacks, "litellm.litellm_core_utils.logging_worker")
 atexit.register(end)

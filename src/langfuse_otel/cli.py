@@ -73,7 +73,7 @@ def _report(*, good: bool, text: str, cure: str) -> None:
 
 def _check_litellm() -> bool:
     """Whether LiteLLM's name `langfuse_otel` resolves to this library."""
-    from litellm.integrations.langfuse import langfuse_otel as module  # noqa: PLC0415 - asked for
+    from litellm.integrations.langfuse import langfuse_otel as module
 
     from langfuse_otel.logger import LangfuseOtelLogger  # noqa: PLC0415 - as above
 
@@ -118,7 +118,8 @@ def demo() -> None:
         from langfuse_otel.dev import LocalReceiver, colored, tree_text  # noqa: PLC0415 - an extra
     except ImportError:
         raise click.ClickException(NEEDS_DEV) from None
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    # LiteLLM would ask the network for its price list.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # noqa: TID251 - set, not read
     with LocalReceiver() as receiver:
         click.echo(f"A local receiver listens at {receiver.url}. Making calls with LiteLLM ...\n")
         from langfuse_otel import _demo  # noqa: PLC0415 - imports LiteLLM, which takes seconds

@@ -1,0 +1,54 @@
+"""The jobs of the project: `nox` runs what must pass, `nox -l` lists all."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_missing_interpreters = True
+nox.options.sessions = ["lint", "types", "docs", "tests"]
+
+# LiteLLM asks the network for its price list when it is imported, unless this is set.
+OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def _install(session: nox.Session, group: str, extras: str = "") -> None:
+    session.install("-e", f".{extras}", *nox.project.dependency_groups(PROJECT, group))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("validate-pyproject", "pyproject.toml")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    _install(session, "types", "[dev]")
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; arguments go to pytest: `nox -s tests -- -k stream`."""
+    _install(session, "tests", "[dev,proxy]")
+    arguments = session.posargs or ["-n", "2", "--dist", "loadfile"]
+    session.run("pytest", *arguments, env=OFFLINE)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into `docs/_build`; every warning is an error."""
+    _install(session, "docs", "[dev]")
+    session.run("sphinx-build", "-n", "-W", "--keep-going", "docs", "docs/_build", env=OFFLINE)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Make LiteLLM calls without a key or a network and show their traces."""
+    session.install(".[dev]")
+    session.run("langfuse-otel", "demo")

@@ -1,0 +1,257 @@
+"""The command line: `check`, `demo`, `dev`."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+
+from langfuse_otel import _doctor
+from langfuse_otel.cli import main
+from langfuse_otel.dev import LocalReceiver
+from langfuse_otel.settings import MISSING_KEYS, langfuse_destination
+from programs import SCRIPTS, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langfuse_otel.testing import Collector
+
+COMMAND = str(SCRIPTS / "langfuse-otel")
+
+
+@pytest.fixture
+def receiver() -> Iterator[LocalReceiver]:
+    """A local receiver, which answers the read API as well."""
+    with LocalReceiver() as running:
+        yield running
+
+
+def check(monkeypatch: pytest.MonkeyPatch, *arguments: str, **variables: str) -> Result:
+    """Run `check` with these variables."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return CliRunner().invoke(main, ["check", *arguments])
+
+
+def keys(receiver: LocalReceiver, **changes: str) -> dict[str, str]:
+    """Return the variables that point to the receiver."""
+    return {
+        "LANGFUSE_OTEL_HOST": receiver.url,
+        "LANGFUSE_PUBLIC_KEY": receiver.public_key,
+        "LANGFUSE_SECRET_KEY": receiver.secret_key,
+        **changes,
+    }
+
+
+def test_check_is_well(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """With a server that answers, each step is said and the exit code is 0."""
+    result = check(monkeypatch, **keys(receiver))
+    lines = result.output.splitlines()
+
+    assert result.exit_code == 0, result.output
+    assert lines[0].endswith(
+        f"{receiver.url}/api/public/otel/v1/traces (host from LANGFUSE_OTEL_HOST)"
+    )
+    assert [line.split()[0] for line in lines[3:]] == ["ok"] * 6
+    assert "was accepted" in lines[-2]
+    assert "read back" in lines[-1]
+    assert len(receiver.traces()) == 1
+
+
+def test_check_shows_no_secret(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """The secret key is masked."""
+    result = check(monkeypatch, **keys(receiver, LANGFUSE_SECRET_KEY="sk-lf-0123456789abcdef"))
+
+    assert "sk-lf-...22 characters (LANGFUSE_SECRET_KEY)" in result.output
+    assert "0123456789" not in result.output
+
+
+def test_check_without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without keys it says what to do."""
+    result = check(monkeypatch)
+
+    assert result.exit_code == 1
+    assert result.output == f"Error: ValueError: {MISSING_KEYS}\n"
+
+
+def test_check_invalid_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An invalid value is named by its variable and not shown."""
+    result = check(monkeypatch, LANGFUSE_FLUSH_AT="sk-lf-misplaced")
+
+    assert result.exit_code == 1
+    assert "LANGFUSE_FLUSH_AT" in result.output
+    assert "sk-lf-misplaced" not in result.output
+
+
+def test_check_wrong_keys(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """Refused keys are a problem with a cure, and the last step."""
+    result = check(monkeypatch, **keys(receiver, LANGFUSE_SECRET_KEY="sk-lf-wrong"))
+
+    assert result.exit_code == 1
+    assert "PROBLEM       the keys are refused (HTTP 401)" in result.output
+    assert "Copy both keys again" in result.output
+    assert "test trace" not in result.output
+
+
+def test_check_no_such_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that has no address is a problem of its name."""
+    variables = {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk"}
+    result = check(monkeypatch, LANGFUSE_OTEL_HOST="https://langfuse.invalid", **variables)
+
+    assert result.exit_code == 1
+    assert "PROBLEM       langfuse.invalid has no address" in result.output
+
+
+def test_check_closed_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port where nobody listens is a problem of the connection."""
+    variables = {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk"}
+    result = check(monkeypatch, LANGFUSE_OTEL_HOST="http://127.0.0.1:9", **variables)
+
+    assert result.exit_code == 1
+    assert "cannot connect to 127.0.0.1:9: Connection refused" in result.output
+
+
+def test_check_tls(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """TLS with a server that speaks none is a problem of TLS."""
+    url = receiver.url.replace("http://", "https://")
+    result = check(monkeypatch, **keys(receiver, LANGFUSE_OTEL_HOST=url))
+
+    assert result.exit_code == 1
+    assert "TLS with 127.0.0.1:" in result.output
+    assert "Write http:// in front of the host." in result.output
+
+
+def test_check_wrong_path(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """A server that is no Langfuse at this path is a problem of the host."""
+    result = check(monkeypatch, **keys(receiver, LANGFUSE_OTEL_HOST=f"{receiver.url}/elsewhere"))
+
+    assert result.exit_code == 1
+    assert "/elsewhere/api/public/health answers HTTP 404" in result.output
+
+
+@pytest.mark.parametrize(
+    ("host", "other"),
+    [
+        ("https://us.cloud.langfuse.com", "https://cloud.langfuse.com"),
+        ("https://cloud.langfuse.com", "https://us.cloud.langfuse.com"),
+    ],
+)
+def test_check_other_region(host: str, other: str) -> None:
+    """On a cloud region the cure for refused keys names the other region."""
+    destination = langfuse_destination(host, "pk", "sk")
+
+    assert _doctor._keys_cure(destination) == (
+        f"Are they of another region? Try LANGFUSE_OTEL_HOST={other}."
+    )
+
+
+def test_check_collector(monkeypatch: pytest.MonkeyPatch, collector: Collector) -> None:
+    """An OTLP endpoint without keys is asked for what it can answer: the test trace."""
+    result = check(
+        monkeypatch,
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"{collector.url}/api/public/otel",
+        OTEL_EXPORTER_OTLP_HEADERS="Authorization=Basic cGstbGYtdGVzdDpzay1sZi10ZXN0",
+    )
+
+    assert result.exit_code == 0, result.output
+    assert [span.name for span in collector.spans] == ["langfuse-otel check"]
+
+
+def test_check_without_litellm(receiver: LocalReceiver) -> None:
+    """`check` does not import LiteLLM, which would take seconds."""
+    code = (
+        "import sys; from click.testing import CliRunner; from langfuse_otel.cli import main;"
+        "r = CliRunner().invoke(main, ['check']); print(r.exit_code, 'litellm' in sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(None, **keys(receiver)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert run.stdout == "0 False\n"
+
+
+def test_check_litellm(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """`check --litellm` says to whom LiteLLM's name leads."""
+    result = check(monkeypatch, "--litellm", **keys(receiver))
+
+    assert result.exit_code == 0, result.output
+    assert "LiteLLM's callback langfuse_otel resolves to this library" in result.output
+
+
+def test_demo() -> None:
+    """The demo makes its calls, shows their trees, and is content only if all arrived."""
+    run = subprocess.run(
+        [COMMAND, "demo"],
+        env=environment(None, LANGFUSE_TRACING_ENABLED="false", LANGFUSE_OTEL_ENDPOINT="http://x"),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr
+    assert "All 6 calls arrived as they were sent." in run.stdout
+    assert "├─ question" in run.stdout
+    assert "└─ follow-up" in run.stdout
+    assert "user ada" in run.stdout
+    assert "ERROR" in run.stdout
+
+
+def test_demo_notices_a_loss() -> None:
+    """What did not arrive, or arrived otherwise, is named."""
+    from langfuse_otel import _demo
+
+    with LocalReceiver() as receiver:
+        made = _demo.calls()
+        _demo.make(made[1:], receiver.url, receiver.public_key, receiver.secret_key)
+        traces = receiver.traces()
+
+    assert _demo.missing(made, traces) == ["chat gpt-4o-mini"]
+    assert _demo.missing(made[2:], traces) == ["streamed answer"]
+
+
+def test_dev() -> None:
+    """`dev` prints how to send to it, and ends cleanly when it is told to."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    said = []
+    with subprocess.Popen(
+        [COMMAND, "dev", "--port", str(port)],
+        env=environment(None),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if "LANGFUSE_SECRET_KEY" in line:
+                process.send_signal(signal.SIGTERM)
+
+    assert f"http://127.0.0.1:{port}" in said[0]
+    assert "  export LANGFUSE_PUBLIC_KEY=pk-lf-local\n" in said
+    assert process.returncode == 0
+
+
+def test_dev_on_a_taken_port() -> None:
+    """A port that is in use is one clear line."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(main, ["dev", "--port", str(port)])
+
+    assert result.exit_code == 1
+    assert (
+        result.output == f"Error: Cannot listen on 127.0.0.1 port {port}: Address already in use.\n"
+    )

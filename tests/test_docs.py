@@ -1,0 +1,103 @@
+"""What the documents say is what the code does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from langfuse_otel import __version__
+from langfuse_otel._attributes import attributes_of
+from langfuse_otel._litellm import DOCUMENTED
+from langfuse_otel._usage import _INPUT_PARTS, _OUTPUT_PARTS
+from programs import environment
+from test_attributes import FULL
+
+if TYPE_CHECKING:
+    from langfuse_otel.testing import Collector
+
+ROOT = Path(__file__).parents[1]
+MAPPING = (ROOT / "docs/mapping.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+def test_settings_page() -> None:
+    """The page of settings is the one that the fields give."""
+    made = subprocess.run(
+        [sys.executable, "-c", "import settings_page; print(settings_page.page(), end='')"],
+        cwd=ROOT / "docs",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert (ROOT / "docs/settings.md").read_text() == made
+
+
+def test_documented_names() -> None:
+    """The table of documented names is the one in the code."""
+    rows = re.findall(r"^\| `(\w+)` \| `(langfuse\.[\w.]+)` \|$", MAPPING, re.MULTILINE)
+
+    assert dict(rows) == DOCUMENTED
+
+
+def test_mapping_names_each_attribute() -> None:
+    """Every attribute that we send has its row."""
+    in_tables = set(re.findall(r"\| `([\w.]+)` \|$", MAPPING, re.MULTILINE))
+
+    assert set(attributes_of(FULL)) - in_tables == set()
+
+
+def test_mapping_names_each_bucket() -> None:
+    """Every token bucket has its row."""
+    buckets = {"input", "output", "total", *_INPUT_PARTS, *_OUTPUT_PARTS}
+    usage = MAPPING.split("## Usage")[1].split("##")[0]
+
+    assert set(re.findall(r"`(\w+)`(?=[^|]* \|)", usage)) & buckets == buckets
+
+
+def test_ci_runs_the_readme() -> None:
+    """Continuous integration runs the README's test command as it is printed there."""
+    commands = re.findall(r"```shell\n(python3 -m venv .*)\n```", README)
+    ci = (ROOT / ".ci/run").read_text().splitlines()
+
+    assert len(commands) == 2
+    assert commands[1] in ci
+
+
+def test_changelog_names_the_version() -> None:
+    """The version that is built has its section in the changelog."""
+    assert f"## {__version__} " in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_architecture_names_each_file() -> None:
+    """Every source file has its place in the table of where to change what."""
+    page = (ROOT / "docs/architecture.md").read_text()
+    files = {path.name for path in (ROOT / "src/langfuse_otel").glob("*.py")}
+    unnamed = {name for name in files if f"`{name}`" not in page}
+
+    assert unnamed <= {"_demo.py", "_process.py", "_records.py", "_version.py"} | {
+        "cli.py",
+        "exporter.py",
+        "testing.py",
+    }
+
+
+@pytest.mark.parametrize(("example", "spans"), [("application.py", 1), ("asynchronous.py", 3)])
+def test_examples(collector: Collector, example: str, spans: int) -> None:
+    """Each example runs and is seen in Langfuse."""
+    run = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / example)],
+        env=environment(collector),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr
+    assert len(collector.spans) == spans

@@ -1,0 +1,119 @@
+"""The real proxy, with a configuration that names us and with one that does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from langfuse_otel._identity import trace_id_of
+from langfuse_otel.testing import Collector
+from programs import SCRIPTS
+from proxies import a_proxy
+from upstream import ANSWER, BUCKETS, Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx
+
+WAYS = {
+    "dotted-callback": (["langfuse_otel.callback"], []),
+    "launcher": (["langfuse_otel"], [str(SCRIPTS / "opentelemetry-instrument"), "--"]),
+}
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def proxy(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[httpx.Client, Collector]]:
+    """A proxy for each of the two ways, with a provider and a Langfuse on loopback."""
+    callbacks, launcher = WAYS[request.param]
+    folder = tmp_path_factory.mktemp("proxy")
+    with (
+        Upstream() as upstream,
+        Collector() as collector,
+        a_proxy(folder, upstream.url, callbacks, collector, launcher) as client,
+    ):
+        yield client, collector
+
+
+def body(content: str = "hi", **more: object) -> dict[str, object]:
+    """Return a chat completion request."""
+    return {"model": "house-model", "messages": [{"role": "user", "content": content}], **more}
+
+
+def test_completion(proxy: tuple[httpx.Client, Collector]) -> None:
+    """A request becomes one generation of ours, with what provider and proxy know of it."""
+    client, collector = proxy
+    before = len(collector.spans)
+    answer = client.post(
+        "/v1/chat/completions",
+        json=body(
+            user="end-user",
+            temperature=0,
+            metadata={"generation_name": "via proxy", "trace_id": "t-1", "tags": ["a"], "mine": 1},
+        ),
+    )
+    span = collector.wait_for(before + 1)[before]
+    metadata = span.json("langfuse.observation.metadata")
+
+    assert answer.json()["choices"][0]["message"]["content"] == ANSWER
+    assert span.headers["x-langfuse-sdk-name"] == "langfuse-otel"
+    assert (span.name, span.trace_id) == ("via proxy", f"{trace_id_of('t-1'):032x}")
+    assert span.json("langfuse.observation.output")["content"] == ANSWER
+    assert span.json("langfuse.observation.usage_details") == BUCKETS
+    assert span.attributes["langfuse.observation.model.name"] == "gpt-4o-mini"
+    assert span.json("langfuse.observation.model.parameters")["temperature"] == 0
+    assert span.attributes["user.id"] == "end-user"
+    assert "a" in span.attributes["langfuse.trace.tags"]
+    assert (metadata["mine"], metadata["model_group"]) == (1, "house-model")
+    assert "headers" not in metadata
+
+
+def test_stream(proxy: tuple[httpx.Client, Collector]) -> None:
+    """A streamed request becomes one generation with the whole answer and its first token."""
+    client, collector = proxy
+    before = len(collector.spans)
+    client.post("/v1/chat/completions", json=body(stream=True))
+    span = collector.wait_for(before + 1)[before]
+
+    assert span.json("langfuse.observation.output")["content"] == ANSWER
+    assert "langfuse.observation.completion_start_time" in span.attributes
+    assert span.json("langfuse.observation.cost_details")["total"] > 0
+
+
+def test_failure(proxy: tuple[httpx.Client, Collector]) -> None:
+    """A request that the provider fails becomes one generation with level ERROR."""
+    client, collector = proxy
+    before = len(collector.spans)
+    answer = client.post("/v1/chat/completions", json=body("fail"))
+    span = collector.wait_for(before + 1)[before]
+
+    assert answer.status_code == 500
+    assert span.attributes["langfuse.observation.level"] == "ERROR"
+    assert span.json("langfuse.observation.input")[0]["content"] == "fail"
+
+
+def test_one_span_for_each_request(proxy: tuple[httpx.Client, Collector]) -> None:
+    """Ten requests are ten generations and nothing else."""
+    client, collector = proxy
+    before = len(collector.spans)
+    for number in range(10):
+        client.post("/v1/chat/completions", json=body(metadata={"generation_name": f"n{number}"}))
+    spans = collector.wait_for(before + 10)[before:]
+
+    assert sorted(span.name for span in spans) == [f"n{number}" for number in range(10)]
+    assert {span.attributes["langfuse.observation.type"] for span in spans} == {"generation"}
+
+
+def test_nothing_secret(proxy: tuple[httpx.Client, Collector]) -> None:
+    """Neither the proxy's key nor the provider's is in any span."""
+    client, collector = proxy
+    before = len(collector.spans)
+    client.post("/v1/chat/completions", json=body())
+    collector.wait_for(before + 1)
+    sent = b"".join(collector.bodies)
+
+    assert client.headers["Authorization"].removeprefix("Bearer ").encode() not in sent
+    assert b"sk-upstream" not in sent

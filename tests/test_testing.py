@@ -1,0 +1,88 @@
+"""The collector refuses what Langfuse refuses."""
+
+from __future__ import annotations
+
+import gzip
+
+import httpx
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from langfuse_otel._spans import encoded, span_of
+from langfuse_otel.settings import langfuse_destination
+from langfuse_otel.testing import Answer, Collector
+from test_spans import FULL, RESOURCE, ROOT
+
+BODY = encoded([span_of(FULL, ROOT, RESOURCE)])
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
+
+
+def post(
+    collector: Collector, body: bytes = BODY, path: str | None = None, **headers: str
+) -> httpx.Response:
+    """Send a request as an exporter does."""
+    keys = collector.public_key, collector.secret_key
+    destination = langfuse_destination(collector.url, *keys)
+    url = destination.traces_url if path is None else collector.url + path
+    return httpx.post(
+        url, content=body, headers={**dict(destination.headers), **PROTOBUF, **headers}
+    )
+
+
+def without_trace_id() -> bytes:
+    """Return a request whose span has no trace id."""
+    request = ExportTraceServiceRequest.FromString(BODY)
+    request.resource_spans[0].scope_spans[0].spans[0].trace_id = b""
+    return bytes(request.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, 200),
+        ({"body": gzip.compress(BODY), "Content-Encoding": "gzip"}, 200),
+        ({"Authorization": "Basic eDp5"}, 401),
+        ({"path": "/v1/traces"}, 404),
+        ({"Content-Type": "application/protobuf"}, 400),
+        ({"Content-Encoding": "deflate"}, 400),
+        ({"Content-Encoding": "gzip"}, 400),
+        ({"body": b"\xff\xff"}, 400),
+        ({"body": without_trace_id()}, 400),
+    ],
+    ids=[
+        "plain",
+        "gzip",
+        "wrong-keys",
+        "wrong-path",
+        "wrong-type",
+        "deflate",
+        "not-gzip",
+        "not-protobuf",
+        "no-trace-id",
+    ],
+)
+def test_answers(collector: Collector, changes: dict[str, str], status: int) -> None:
+    """Each request is answered as Langfuse answers it, and only a good one is kept."""
+    response = post(collector, **changes)  # type: ignore[arg-type]
+
+    assert response.status_code == status
+    assert len(collector.spans) == (1 if status == 200 else 0)
+    assert collector.refused == ([] if status == 200 else [status])
+
+
+def test_scripted_answers(collector: Collector) -> None:
+    """Answers that a test asks for come first, with their headers."""
+    collector.answer_next(Answer(429, {"Retry-After": "3"}), Answer(500))
+    statuses = [post(collector), post(collector), post(collector)]
+
+    assert [response.status_code for response in statuses] == [429, 500, 200]
+    assert statuses[0].headers["Retry-After"] == "3"
+    assert collector.wait_for_refusals(2) == [429, 500]
+
+
+def test_waiting_has_an_end(collector: Collector) -> None:
+    """Waiting for what does not come is an error that counts what came."""
+    post(collector)
+
+    with pytest.raises(TimeoutError, match="1 of 2 spans"):
+        collector.wait_for(2, timeout_s=0.01)

@@ -1,0 +1,113 @@
+"""A model provider on loopback that answers as OpenAI does: raw JSON, and server-sent events."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+ANSWER = "Hello from upstream."
+USAGE = {
+    "prompt_tokens": 100,
+    "completion_tokens": 50,
+    "total_tokens": 150,
+    "prompt_tokens_details": {"cached_tokens": 30, "audio_tokens": 0},
+    "completion_tokens_details": {"reasoning_tokens": 20, "audio_tokens": 0},
+}
+BUCKETS = {
+    "input": 70,
+    "input_cached_tokens": 30,
+    "output": 30,
+    "output_reasoning_tokens": 20,
+    "total": 150,
+}
+
+
+class Upstream:
+    """Answers chat completions; a message `fail` is answered with status 500."""
+
+    def __init__(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server.daemon_threads = True
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        """Base address for `api_base`."""
+        return f"http://127.0.0.1:{self._server.server_port}/v1"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if request["messages"][-1]["content"] == "fail":
+            self._answer(500, b'{"error": {"message": "overloaded", "type": "server_error"}}')
+        elif request.get("stream"):
+            self._answer(200, _events(request), "text/event-stream")
+        else:
+            self._answer(200, json.dumps(_completion(request)).encode())
+
+    def _answer(self, status: int, body: bytes, content_type: str = "application/json") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+def _completion(request: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": "chatcmpl-upstream",
+        "object": "chat.completion",
+        "created": 1_700_000_000,
+        "model": request["model"],
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "stop",
+                "message": {"role": "assistant", "content": ANSWER},
+            }
+        ],
+        "usage": USAGE,
+    }
+
+
+def _events(request: dict[str, Any]) -> bytes:
+    """One event for each word, then the finish reason, then the usage, as OpenAI sends them."""
+    chunk = {
+        "id": "chatcmpl-upstream",
+        "object": "chat.completion.chunk",
+        "created": 1_700_000_000,
+        "model": request["model"],
+    }
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+    deltas += [{"content": word} for word in ANSWER.replace(" ", " \n").split("\n")]
+    events = [{**chunk, "choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    events.append({**chunk, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    if (request.get("stream_options") or {}).get("include_usage"):
+        events.append({**chunk, "choices": [], "usage": USAGE})
+    lines = [f"data: {json.dumps(event)}\n\n" for event in events]
+    return "".join([*lines, "data: [DONE]\n\n"]).encode()
