@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -44,6 +45,7 @@ def fresh_process() -> Iterator[None]:
         _process._delivery = None
     _pipeline._remembered.clear()
     settings._warn_once.cache_clear()
+    logging.getLogger("langfuse_otel").setLevel(logging.NOTSET)
 
 
 @pytest.fixture

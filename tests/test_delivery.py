@@ -207,7 +207,7 @@ def test_warned_once(caplog: pytest.LogCaptureFixture) -> None:
         delivery.submit(an_item(number))
         delivery.flush(SOON_S)
 
-    ours = [record.message for record in caplog.records if record.name == "langfuse_otel"]
+    ours = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert ours == ["langfuse-otel: lost 1 spans (rejected): HTTP 401"]
 
 
