@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from langfuse_otel import _doctor
+from langfuse_otel._destination import langfuse_destination
 from langfuse_otel.cli import main
 from langfuse_otel.dev import LocalReceiver
-from langfuse_otel.settings import MISSING_KEYS, langfuse_destination
+from langfuse_otel.settings import MISSING_KEYS
 from programs import SCRIPTS, environment
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from langfuse_otel import _delivery
 from langfuse_otel._delivery import Delivery, Queued, backoff_s
+from langfuse_otel._destination import Destination, langfuse_destination
 from langfuse_otel._records import Identity
 from langfuse_otel._sender import Delivered, Outcome, Rejected, TryLater
 from langfuse_otel._spans import span_of
-from langfuse_otel.settings import Destination, langfuse_destination
 from test_attributes import FULL
 from test_spans import RESOURCE
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from langfuse_otel import __version__
+from langfuse_otel._destination import langfuse_destination
 from langfuse_otel._sender import Delivered, Rejected, Sender, TryLater
-from langfuse_otel.settings import langfuse_destination
 
 if TYPE_CHECKING:
     from collections.abc import Callable

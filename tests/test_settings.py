@@ -9,12 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from langfuse_otel import __version__
+from langfuse_otel._destination import Destination, host_url
 from langfuse_otel.settings import (
     MISSING_KEYS,
-    Destination,
     Settings,
     environment_name,
-    host_url,
     read_settings,
     variables,
     warnings_about,

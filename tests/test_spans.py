@@ -12,10 +12,10 @@ from opentelemetry.trace import StatusCode
 
 from langfuse_otel import __version__
 from langfuse_otel._delivery import Delivery, Queued
+from langfuse_otel._destination import langfuse_destination
 from langfuse_otel._records import Identity
 from langfuse_otel._sender import Sender
 from langfuse_otel._spans import encoded, resource_of, span_of
-from langfuse_otel.settings import langfuse_destination
 from test_attributes import FULL
 
 if TYPE_CHECKING:

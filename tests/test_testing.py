@@ -8,8 +8,8 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from langfuse_otel._destination import langfuse_destination
 from langfuse_otel._spans import encoded, span_of
-from langfuse_otel.settings import langfuse_destination
 from langfuse_otel.testing import Answer, Collector
 from test_spans import FULL, RESOURCE, ROOT
 

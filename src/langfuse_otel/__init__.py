@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from langfuse_otel._counts import Stats
+    from langfuse_otel._destination import Destination
     from langfuse_otel.exporter import LangfuseSpanExporter
     from langfuse_otel.logger import LangfuseOtelLogger
-    from langfuse_otel.settings import Destination, Settings
+    from langfuse_otel.settings import Settings
 
     callback: LangfuseOtelLogger
 
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Destination": "langfuse_otel.settings",
+    "Destination": "langfuse_otel._destination",
     "LangfuseOtelLogger": "langfuse_otel.logger",
     "LangfuseSpanExporter": "langfuse_otel.exporter",
     "Settings": "langfuse_otel.settings",

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from langfuse_otel._destination import Destination
     from langfuse_otel._sender import Outcome, Sender
-    from langfuse_otel.settings import Destination
 
 log = logging.getLogger("langfuse_otel")
 

@@ -14,14 +14,15 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from langfuse_otel._destination import EU_CLOUD, US_CLOUD, unquoted
 from langfuse_otel._records import Clues, Observation
 from langfuse_otel._sender import Delivered, Outcome, Sender, TryLater
-from langfuse_otel.settings import EU_CLOUD, US_CLOUD, unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from langfuse_otel.settings import Destination, Settings
+    from langfuse_otel._destination import Destination
+    from langfuse_otel.settings import Settings
 
 READ_BACK_S = 15.0
 POLL_S = 0.25

@@ -17,8 +17,9 @@ from langfuse_otel.settings import environment_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from langfuse_otel._destination import Destination
     from langfuse_otel._records import Observation
-    from langfuse_otel.settings import Destination, Settings
+    from langfuse_otel.settings import Settings
 
 log = logging.getLogger("langfuse_otel")
 

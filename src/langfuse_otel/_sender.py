@@ -19,7 +19,7 @@ from langfuse_otel._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from langfuse_otel.settings import Destination
+    from langfuse_otel._destination import Destination
 
 # 500 is Langfuse's answer when its storage or queue fails: nothing was stored, sending again helps.
 RETRYABLE = frozenset({408, 425, 429, *range(500, 600)})

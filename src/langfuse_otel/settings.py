@@ -1,4 +1,4 @@
-"""Where spans go and how: the only file that reads the environment.
+"""What the library can be told: the only file that reads the environment.
 
 Names and defaults are declared once, as fields of `Settings`; `docs/settings.md` is held equal to
 them by a test. Nothing is read at import.
@@ -6,39 +6,34 @@ them by a test. Nothing is read at import.
 
 from __future__ import annotations
 
-import base64
-import ipaddress
 import logging
 import os
 import re
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from opentelemetry.util.re import parse_env_headers
 from pydantic import AfterValidator, AliasChoices, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from langfuse_otel._version import __version__
+from langfuse_otel._destination import (
+    SDK_HEADERS,
+    US_CLOUD,
+    Destination,
+    Headers,
+    checked_url,
+    host_url,
+    langfuse_destination,
+    unquoted,
+)
 
 log = logging.getLogger("langfuse_otel")
-
-US_CLOUD = "https://us.cloud.langfuse.com"
-EU_CLOUD = "https://cloud.langfuse.com"
-OTEL_PATH = "/api/public/otel"
-TRACES_PATH = f"{OTEL_PATH}/v1/traces"
 
 MISSING_KEYS = (
     "LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY must be set. Create a key pair in Langfuse under "
     "Project Settings > API Keys, or run `langfuse-otel dev` for a local receiver and use the keys "
     "that it prints."
 )
-
-
-def unquoted(text: str) -> str:
-    """Return `text` without surrounding white space and quotes, as shells and `.env` files leave."""
-    return text.strip().strip("\"'").strip()
 
 
 def environment_name(text: str) -> str:
@@ -237,96 +232,25 @@ class Settings(BaseSettings):
         """
         keys = _keys(self)
         if self.endpoint:
-            return Destination(_checked(self.endpoint), self._otlp_headers(), "endpoint")
+            return Destination(checked_url(self.endpoint), self._otlp_headers(), "endpoint")
         if keys:
             return langfuse_destination(self.host, *keys)
         if self.otlp_traces_endpoint:
-            return Destination(_checked(self.otlp_traces_endpoint), self._otlp_headers(), "otlp")
+            return Destination(checked_url(self.otlp_traces_endpoint), self._otlp_headers(), "otlp")
         if self.otlp_endpoint:
-            url = _checked(self.otlp_endpoint).rstrip("/") + "/v1/traces"
+            url = checked_url(self.otlp_endpoint).rstrip("/") + "/v1/traces"
             return Destination(url, self._otlp_headers(), "otlp")
         raise ValueError(MISSING_KEYS)
 
     def _otlp_headers(self) -> Headers:
         parsed = parse_env_headers(self.otlp_headers.get_secret_value(), liberal=True)
-        return tuple(sorted({**_SDK_HEADERS, **parsed}.items()))
+        return tuple(sorted({**SDK_HEADERS, **parsed}.items()))
 
     def source(self, name: str) -> str:
         """Return where the field `name` was set: `argument`, a variable's name, or `default`."""
         if name in self._arguments:
             return "argument"
         return next((v for v in variables(name) if os.environ.get(v)), "default")
-
-
-Headers = tuple[tuple[str, str], ...]
-
-_SDK_HEADERS = {
-    "x-langfuse-ingestion-version": "4",
-    "x-langfuse-sdk-name": "langfuse-otel",
-    "x-langfuse-sdk-version": __version__,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """One target of spans: its full traces URL, the headers that open it, and how it was chosen."""
-
-    traces_url: str
-    headers: Headers = field(repr=False)
-    kind: Literal["langfuse", "endpoint", "otlp"] = "langfuse"
-    public_key: str | None = None
-
-    @property
-    def host(self) -> str:
-        """The Langfuse address that the traces URL was made from."""
-        return self.traces_url.removesuffix(TRACES_PATH)
-
-
-def langfuse_destination(host: str, public_key: str, secret_key: str) -> Destination:
-    """Return the destination of one Langfuse project: Basic auth over its public and secret key."""
-    token = base64.b64encode(f"{public_key}:{secret_key}".encode()).decode()
-    headers = {**_SDK_HEADERS, "Authorization": f"Basic {token}"}
-    return Destination(
-        host_url(host) + TRACES_PATH, tuple(sorted(headers.items())), "langfuse", public_key
-    )
-
-
-def host_url(host: str) -> str:
-    """Return the base address that `host` means: scheme added, OTLP path and slashes removed.
-
-    Raises:
-        ValueError: `host` is no http(s) address.
-    """
-    text = unquoted(host)
-    url = _checked(text if "://" in text else f"{_scheme_for(text)}://{text}").rstrip("/")
-    for suffix in (TRACES_PATH, OTEL_PATH):
-        url = url.removesuffix(suffix)
-    return url.rstrip("/")
-
-
-def _scheme_for(authority: str) -> str:
-    name = urlsplit(f"//{authority}").hostname or ""
-    return "http" if _is_loopback(name) else "https"
-
-
-def _is_loopback(name: str) -> bool:
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"not an http or https address: {url!r}")
-    if parts.username or parts.password:
-        raise ValueError(f"credentials do not belong into the address of {parts.hostname}")
-    if parts.query or parts.fragment:
-        raise ValueError(f"an address has no query or fragment: {parts.hostname}")
-    return url
 
 
 def _keys(settings: Settings) -> tuple[str, str] | None:

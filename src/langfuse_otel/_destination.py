@@ -1,0 +1,95 @@
+"""Where a batch of spans goes: one URL and the headers that open it. Pure.
+
+Every form in which people write Langfuse's address leads to the same URL.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from langfuse_otel._version import __version__
+
+US_CLOUD = "https://us.cloud.langfuse.com"
+EU_CLOUD = "https://cloud.langfuse.com"
+OTEL_PATH = "/api/public/otel"
+TRACES_PATH = f"{OTEL_PATH}/v1/traces"
+
+Headers = tuple[tuple[str, str], ...]
+
+SDK_HEADERS = {
+    "x-langfuse-ingestion-version": "4",
+    "x-langfuse-sdk-name": "langfuse-otel",
+    "x-langfuse-sdk-version": __version__,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One target of spans: its full traces URL, the headers that open it, and how it was chosen."""
+
+    traces_url: str
+    headers: Headers = field(repr=False)
+    kind: Literal["langfuse", "endpoint", "otlp"] = "langfuse"
+    public_key: str | None = None
+
+    @property
+    def host(self) -> str:
+        """The Langfuse address that the traces URL was made from."""
+        return self.traces_url.removesuffix(TRACES_PATH)
+
+
+def langfuse_destination(host: str, public_key: str, secret_key: str) -> Destination:
+    """Return the destination of one Langfuse project: Basic auth over its public and secret key."""
+    token = base64.b64encode(f"{public_key}:{secret_key}".encode()).decode()
+    headers = {**SDK_HEADERS, "Authorization": f"Basic {token}"}
+    return Destination(
+        host_url(host) + TRACES_PATH, tuple(sorted(headers.items())), "langfuse", public_key
+    )
+
+
+def host_url(host: str) -> str:
+    """Return the base address that `host` means: scheme added, OTLP path and slashes removed.
+
+    Raises:
+        ValueError: `host` is no http(s) address.
+    """
+    text = unquoted(host)
+    url = checked_url(text if "://" in text else f"{_scheme_for(text)}://{text}").rstrip("/")
+    for suffix in (TRACES_PATH, OTEL_PATH):
+        url = url.removesuffix(suffix)
+    return url.rstrip("/")
+
+
+def _scheme_for(authority: str) -> str:
+    name = urlsplit(f"//{authority}").hostname or ""
+    return "http" if _is_loopback(name) else "https"
+
+
+def _is_loopback(name: str) -> bool:
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def checked_url(url: str) -> str:
+    """Return `url` if it is a plain http(s) address, raise a ValueError that says why not."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"not an http or https address: {url!r}")
+    if parts.username or parts.password:
+        raise ValueError(f"credentials do not belong into the address of {parts.hostname}")
+    if parts.query or parts.fragment:
+        raise ValueError(f"an address has no query or fragment: {parts.hostname}")
+    return url
+
+
+def unquoted(text: str) -> str:
+    """Return `text` without surrounding white space and quotes, as shells and `.env` files leave."""
+    return text.strip().strip("\"'").strip()
