@@ -8,11 +8,18 @@ from dataclasses import replace
 import pytest
 from langfuse import Langfuse
 
-from langfuse_otel._identity import identify, observation_id_of, trace_id_of
+from langfuse_otel._identity import (
+    identify,
+    observation_id_of,
+    parent_of,
+    trace_id_of,
+    without_context,
+)
 from langfuse_otel._records import Clues, Parent
 
 CALL = Clues(call_id="call-1", started_ns=1_000)
 AMBIENT = Parent(trace_id=0xABC, span_id=0xDEF)
+REMOTE = Parent(trace_id=0x123, span_id=0x456)
 HEX = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -52,7 +59,8 @@ def test_observation_id() -> None:
         (replace(CALL, litellm_trace_id=HEX), int(HEX, 16), None, "litellm"),
         (replace(CALL, litellm_trace_id=HEX, ambient=AMBIENT), 0xABC, 0xDEF, "context"),
         (replace(CALL, trace_id=HEX, ambient=AMBIENT), int(HEX, 16), None, "metadata"),
-        (replace(CALL, existing_trace_id=HEX), int(HEX, 16), None, "metadata"),
+        (replace(CALL, remote=REMOTE, ambient=AMBIENT), 0x123, 0x456, "traceparent"),
+        (replace(CALL, trace_id=f"{0x123:032x}", remote=REMOTE), 0x123, 0x456, "metadata"),
         (replace(CALL, trace_id=f"{0xABC:032x}", ambient=AMBIENT), 0xABC, 0xDEF, "metadata"),
         (
             replace(CALL, trace_id=HEX, parent_observation_id="00000000000000aa", ambient=AMBIENT),
@@ -72,7 +80,8 @@ def test_observation_id() -> None:
         "litellm",
         "ambient-over-litellm",
         "explicit-detaches",
-        "existing",
+        "traceparent-over-ambient",
+        "traceparent-in-metadata",
         "explicit-same-trace",
         "explicit-parent",
         "parent-in-ambient-trace",
@@ -103,3 +112,61 @@ def test_same_call_same_id() -> None:
 def test_other_call_other_id(other: Clues) -> None:
     """Attempts that share a call id, and calls that reuse one, have ids of their own."""
     assert identify(other).span_id != identify(CALL).span_id
+
+
+def test_continued_trace_has_no_new_root() -> None:
+    """A continuation is no root: a root would take over name, input and output of the trace."""
+    identity = identify(replace(CALL, existing_trace_id=HEX))
+
+    assert identity.trace_id == int(HEX, 16)
+    assert identity.parent_id is not None
+    assert not identity.is_orphan
+
+
+@pytest.mark.parametrize(
+    ("clues", "is_orphan"),
+    [
+        (CALL, False),
+        (replace(CALL, ambient=AMBIENT), True),
+        (replace(CALL, ambient=replace(AMBIENT, in_langfuse=True)), False),
+        (replace(CALL, remote=REMOTE), True),
+        (replace(CALL, parent_observation_id="obs-1"), False),
+    ],
+    ids=["root", "plain-span", "langfuse-span", "remote", "named-parent"],
+)
+def test_orphans(clues: Clues, is_orphan: bool) -> None:
+    """A call is an orphan where nobody is known to send its parent to Langfuse."""
+    assert identify(clues).is_orphan is is_orphan
+
+
+@pytest.mark.parametrize(
+    ("header", "parent"),
+    [
+        (f"00-{HEX}-b7ad6b7169203331-01", Parent(int(HEX, 16), 0xB7AD6B7169203331)),
+        (f"00-{HEX}-b7ad6b7169203331-00", Parent(int(HEX, 16), 0xB7AD6B7169203331)),
+        (f"cc-{HEX}-b7ad6b7169203331-01-more", Parent(int(HEX, 16), 0xB7AD6B7169203331)),
+        (f"ff-{HEX}-b7ad6b7169203331-01", None),
+        (f"00-{'0' * 32}-b7ad6b7169203331-01", None),
+        (f"00-{HEX}-{'0' * 16}-01", None),
+        ("nonsense", None),
+        (None, None),
+    ],
+    ids=["sampled", "unsampled", "future", "invalid", "no-trace", "no-span", "nonsense", "none"],
+)
+def test_traceparent(header: object, parent: Parent | None) -> None:
+    """A traceparent header names a span, by the rules of W3C Trace Context."""
+    assert parent_of(header) == parent
+
+
+def test_without_context() -> None:
+    """Without context the trace of a traceparent goes too, where LiteLLM wrote it elsewhere."""
+    clues = replace(
+        CALL,
+        trace_id=f"{0x123:032x}",
+        litellm_trace_id=f"{0x123:032x}",
+        remote=REMOTE,
+        ambient=AMBIENT,
+    )
+
+    assert without_context(clues) == CALL
+    assert without_context(replace(clues, trace_id="mine")).trace_id == "mine"

@@ -292,7 +292,9 @@ def test_masks(field: str, flag: str, value: object) -> None:
 def test_ids_are_clues() -> None:
     """All ids that the caller or LiteLLM gave take part in the decision about the trace."""
     metadata = {"trace_id": "t", "generation_id": "g", "parent_observation_id": "p"}
-    clues = observation_of(a_call(metadata), a_response(), STARTED, ENDED, Parent(1, 2)).clues
+    clues = observation_of(
+        a_call(metadata), a_response(), STARTED, ENDED, ambient=Parent(1, 2)
+    ).clues
 
     assert (clues.call_id, clues.trace_id, clues.generation_id) == ("call-1", "t", "g")
     assert (clues.parent_observation_id, clues.ambient) == ("p", Parent(1, 2))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from langfuse_otel._counts import Stats
     from langfuse_otel._destination import Destination
+    from langfuse_otel._links import trace_id, trace_url
     from langfuse_otel.exporter import LangfuseSpanExporter
     from langfuse_otel.logger import LangfuseOtelLogger
     from langfuse_otel.settings import Settings
@@ -38,6 +39,8 @@ __all__ = [
     "callback",
     "flush",
     "stats",
+    "trace_id",
+    "trace_url",
 ]
 
 _LAZY = {
@@ -46,6 +49,8 @@ _LAZY = {
     "LangfuseSpanExporter": "langfuse_otel.exporter",
     "Settings": "langfuse_otel.settings",
     "Stats": "langfuse_otel._counts",
+    "trace_id": "langfuse_otel._links",
+    "trace_url": "langfuse_otel._links",
 }
 
 

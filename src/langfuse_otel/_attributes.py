@@ -14,16 +14,27 @@ if TYPE_CHECKING:
 
     from langfuse_otel._records import Observation
 
-AttributeValue = str | bool | tuple[str, ...]
+AttributeValue = str | bool | int | tuple[str, ...]
 Pair = tuple[str, AttributeValue | None]
 
 
-def attributes_of(observation: Observation) -> dict[str, AttributeValue]:
+def attributes_of(
+    observation: Observation, *, is_orphan: bool = False
+) -> dict[str, AttributeValue]:
     """Return the span attributes of `observation`: none is None, none is an empty list.
 
     An absent value would become the text `{}` in Langfuse, an empty list a tag of that kind.
+
+    Args:
+        observation: the record.
+        is_orphan: its parent may never come to Langfuse, so it has to show the trace itself.
     """
-    pairs = (*observation.documented.items(), *_observation(observation), *_trace(observation))
+    pairs = (
+        *observation.documented.items(),
+        *_observation(observation),
+        *_trace(observation),
+        *(_orphan(observation) if is_orphan and not observation.trace.is_continued else ()),
+    )
     return {key: value for key, value in pairs if value is not None and value != ()}
 
 
@@ -39,6 +50,8 @@ def _observation(o: Observation) -> Iterator[Pair]:
     yield "langfuse.observation.level", o.level
     yield "langfuse.observation.status_message", o.status_message
     yield "langfuse.observation.metadata", o.metadata
+    yield "langfuse.observation.prompt.name", o.prompt.name if o.prompt else None
+    yield "langfuse.observation.prompt.version", o.prompt.version if o.prompt else None
     yield "langfuse.environment", o.environment
     yield "langfuse.version", o.version
 
@@ -51,6 +64,20 @@ def _trace(o: Observation) -> Iterator[Pair]:
     yield "user.id", o.trace.user_id
     yield "session.id", o.trace.session_id
     yield "langfuse.release", o.trace.release
+    yield "langfuse.trace.public", o.trace.public
+    yield "langfuse.trace.input", o.trace.input
+    yield "langfuse.trace.output", o.trace.output
+
+
+def _orphan(o: Observation) -> Iterator[Pair]:
+    """The first makes it the root on the older write path, the second names the trace on the newer.
+
+    There input and output of a trace come from a span without a parent alone.
+    """
+    yield "langfuse.internal.as_root", True
+    yield "langfuse.internal.is_app_root", True
+    yield "langfuse.trace.input", o.input
+    yield "langfuse.trace.output", o.output
 
 
 def _iso(nanoseconds: int | None) -> str | None:

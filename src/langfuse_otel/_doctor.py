@@ -1,6 +1,6 @@
 """What `langfuse-otel check` finds out: each finding a fact, or a problem with its cause and cure.
 
-Asks Langfuse's REST API itself; the test trace goes out the way that every span goes.
+The test trace goes out the way that every span goes.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import httpx
 
 from langfuse_otel._destination import EU_CLOUD, US_CLOUD, unquoted
 from langfuse_otel._records import Clues, Observation
+from langfuse_otel._rest import get, projects
 from langfuse_otel._sender import Delivered, Outcome, Sender, TryLater
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ def _connection(settings: Settings, destination: Destination) -> Finding:
 
 def _health(settings: Settings, destination: Destination) -> Finding:
     url = f"{destination.host}/api/public/health"
-    status, answer = _get(url, settings, destination)
+    status, answer = get(url, destination, settings.timeout)
     if status == 200 and isinstance(answer, dict) and "status" in answer:  # noqa: PLR2004
         return Finding(
             good=True, text=f"Langfuse {answer.get('version', '')} is {answer['status']}"
@@ -147,9 +146,10 @@ def _health(settings: Settings, destination: Destination) -> Finding:
 
 
 def _credentials(settings: Settings, destination: Destination) -> Finding:
-    status, answer = _get(f"{destination.host}/api/public/projects", settings, destination)
+    status, found = projects(destination, settings.timeout)
     if status == 200:  # noqa: PLR2004
-        return Finding(good=True, text=f"the keys open the project {_project(answer)}")
+        names = ", ".join(str(project.get("name")) for project in found)
+        return Finding(good=True, text=f"the keys open the project {names or 'they belong to'}")
     if status == 401:  # noqa: PLR2004
         return Finding(
             good=False, text="the keys are refused (HTTP 401)", cure=_keys_cure(destination)
@@ -206,7 +206,7 @@ def _read_back(settings: Settings, destination: Destination, trace_id: str) -> F
     url = f"{destination.host}/api/public/traces/{trace_id}"
     deadline = time.monotonic() + READ_BACK_S
     while True:
-        status, _ = _get(url, settings, destination)
+        status, _ = get(url, destination, settings.timeout)
         if status == 200:  # noqa: PLR2004
             return Finding(good=True, text="and can be read back")
         if time.monotonic() >= deadline:
@@ -219,24 +219,5 @@ def _read_back(settings: Settings, destination: Destination, trace_id: str) -> F
     )
 
 
-def _get(url: str, settings: Settings, destination: Destination) -> tuple[int, Any]:
-    """Return status and JSON of a GET; status 0 and the error's name where nothing answered."""
-    headers = {"Authorization": dict(destination.headers).get("Authorization", "")}
-    try:
-        response = httpx.get(url, headers=headers, timeout=settings.timeout)
-    except httpx.HTTPError as error:
-        return 0, type(error).__name__
-    try:
-        return response.status_code, response.json()
-    except ValueError:
-        return response.status_code, None
-
-
 def _status(status: int) -> str:
     return f"HTTP {status}" if status else "nothing"
-
-
-def _project(answer: object) -> str:
-    projects = answer.get("data") if isinstance(answer, dict) else None
-    names = [str(p.get("name")) for p in projects or [] if isinstance(p, dict)]
-    return ", ".join(names) or "they belong to"

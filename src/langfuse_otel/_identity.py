@@ -1,7 +1,8 @@
 """Which trace an observation belongs to, under which parent, and why. Pure.
 
-An explicit id wins over the active OpenTelemetry span, which wins over LiteLLM's own trace id (the
-one that retries and fallbacks of a request share). Ids follow from what they are made of, so the
+An explicit id wins over a request's `traceparent`, that over the OpenTelemetry span that was active
+when the call started, and that over LiteLLM's own trace id, which the retries and fallbacks of one
+request share. Ids follow from what they are made of, so the
 same call always has the same ids, and sending it twice changes nothing in Langfuse.
 """
 
@@ -9,15 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from langfuse_otel._records import Clues, Identity, Parent
 
 if TYPE_CHECKING:
-    from typing import Literal
+    from langfuse_otel._records import Reason
 
 _HEX_TRACE = re.compile(r"[0-9a-f]{32}")
 _HEX_SPAN = re.compile(r"[0-9a-f]{16}")
+_TRACEPARENT = re.compile(
+    r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}(-.*)?"
+)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -46,29 +51,69 @@ def observation_id_of(text: str) -> int:
 def identify(clues: Clues) -> Identity:
     """Decide trace, parent and id of the observation that `clues` describe."""
     trace_id, reason = _trace(clues)
-    return Identity(trace_id, _observation(clues), _parent(clues, trace_id), reason)
+    parent = _parent(clues, trace_id)
+    return Identity(
+        trace_id,
+        _observation(clues),
+        parent.span_id if parent else None,
+        reason,
+        is_orphan=bool(parent and not parent.in_langfuse),
+    )
 
 
-def _trace(clues: Clues) -> tuple[int, Literal["metadata", "context", "litellm", "call"]]:
+def parent_of(traceparent: object) -> Parent | None:
+    """Return the span that a W3C `traceparent` header names; None where it names none."""
+    found = _TRACEPARENT.fullmatch(traceparent.strip()) if isinstance(traceparent, str) else None
+    if not found or found["version"] == "ff":
+        return None
+    parent = Parent(int(found["trace"], 16), int(found["span"], 16))
+    return parent if parent.trace_id and parent.span_id else None
+
+
+def without_context(clues: Clues) -> Clues:
+    """Return `clues` as if no OpenTelemetry context had come along.
+
+    LiteLLM's proxy (1.106) writes the trace id of a `traceparent` into the metadata: that one goes
+    as well.
+    """
+    given = clues.trace_id
+    if given and clues.remote and trace_id_of(given) == clues.remote.trace_id:
+        given = None
+    own = clues.litellm_trace_id
+    if own and clues.remote and trace_id_of(own) == clues.remote.trace_id:
+        own = None
+    return replace(clues, trace_id=given, litellm_trace_id=own, remote=None, ambient=None)
+
+
+def _trace(clues: Clues) -> tuple[int, Reason]:
     explicit = clues.trace_id or clues.existing_trace_id
-    if explicit:
-        return trace_id_of(explicit), "metadata"
-    if clues.ambient:
-        return clues.ambient.trace_id, "context"
-    if clues.litellm_trace_id:
-        return trace_id_of(clues.litellm_trace_id), "litellm"
+    choices: tuple[tuple[int | None, Reason], ...] = (
+        (trace_id_of(explicit) if explicit else None, "metadata"),
+        (clues.remote.trace_id if clues.remote else None, "traceparent"),
+        (clues.ambient.trace_id if clues.ambient else None, "context"),
+        (trace_id_of(clues.litellm_trace_id) if clues.litellm_trace_id else None, "litellm"),
+    )
+    for trace_id, reason in choices:
+        if trace_id is not None:
+            return trace_id, reason
     return _hashed(clues.call_id, 16), "call"
 
 
-def _parent(clues: Clues, trace_id: int) -> int | None:
+def _parent(clues: Clues, trace_id: int) -> Parent | None:
+    """A parent in another trace would dangle.
+
+    A continued trace keeps its name, input and output from Langfuse's hands only if the
+    observation is no root: without a parent it gets one that nobody has.
+    """
     if clues.parent_observation_id:
-        return observation_id_of(clues.parent_observation_id)
-    return _in_trace(clues.ambient, trace_id)
-
-
-def _in_trace(parent: Parent | None, trace_id: int) -> int | None:
-    """A parent in another trace would dangle."""
-    return parent.span_id if parent and parent.trace_id == trace_id else None
+        span_id = observation_id_of(clues.parent_observation_id)
+        return Parent(trace_id, span_id, in_langfuse=True)
+    for parent in (clues.remote, clues.ambient):
+        if parent and parent.trace_id == trace_id:
+            return parent
+    if clues.existing_trace_id and not clues.trace_id:
+        return Parent(trace_id, _hashed(f"continued|{trace_id}", 8), in_langfuse=True)
+    return None
 
 
 def _observation(clues: Clues) -> int:

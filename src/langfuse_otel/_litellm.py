@@ -1,23 +1,26 @@
-"""Callback arguments of LiteLLM → our record. The only file that knows LiteLLM's shapes.
+"""Callback arguments of LiteLLM → our record.
 
-Reads LiteLLM's dictionaries and changes none. Data of a missing or wrong type counts as absent:
-the observation is made with what there is.
+With `_content`, `_metadata` and `_usage` the only files that know LiteLLM's shapes. They read
+LiteLLM's dictionaries and change none. Data of a missing or wrong type counts as absent: the
+observation is made with what there is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from langfuse_otel._records import Clues, Json, Observation, Parent, TraceFields
-from langfuse_otel._text import clean, json_text
+from langfuse_otel._content import default_name, kind_of, model_name
+from langfuse_otel._identity import parent_of, without_context
+from langfuse_otel._metadata import CallMetadata, call_metadata
+from langfuse_otel._records import Clues, Json, Level, Observation, Parent, Prompt, TraceFields
+from langfuse_otel._text import clean, json_text, message_of
 from langfuse_otel._usage import cost_of, part, usage_of
 
 REDACTED = "redacted-by-litellm"
-
-# OpenTelemetry's `gen_ai.operation.name` for LiteLLM's call types; the rest go by their own name.
-OPERATIONS = {"completion": "chat", "acompletion": "chat"}
+MAX_NAME = 1_000
 
 # Parameters that shape an answer. An allow-list, since the rest may hold credentials.
 MODEL_PARAMETERS = (
@@ -35,59 +38,26 @@ MODEL_PARAMETERS = (
     "n",
     "parallel_tool_calls",
     "presence_penalty",
+    "quality",
+    "reasoning",
     "reasoning_effort",
     "repetition_penalty",
     "response_format",
     "seed",
     "service_tier",
+    "size",
     "stop",
+    "style",
     "temperature",
     "thinking",
     "tool_choice",
     "top_k",
     "top_logprobs",
+    "top_n",
     "top_p",
     "verbosity",
+    "voice",
 )
-
-# What LiteLLM's proxy and router put into the caller's metadata.
-LITELLM_METADATA = frozenset(
-    {
-        "actor_agent_id",
-        "agent_execution_mode",
-        "agent_id",
-        "api_base",
-        "applied_guardrails",
-        "attempted_fallbacks",
-        "attempted_retries",
-        "billing_agent_id",
-        "caching_groups",
-        "deployment",
-        "deployment_model_name",
-        "endpoint",
-        "global_max_parallel_requests",
-        "guardrails",
-        "headers",
-        "hidden_params",
-        "max_retries",
-        "model_group",
-        "model_group_alias",
-        "model_group_size",
-        "model_info",
-        "previous_models",
-        "requester_custom_headers",
-        "requester_ip_address",
-        "requester_metadata",
-        "spend_logs_metadata",
-        "standard_logging_guardrail_information",
-        "target_agent_id",
-        "used_client_oauth_token",
-        "user_agent",
-        "usage_object",
-        "verified_human_user_id",
-    }
-)
-LITELLM_PREFIXES = ("litellm_", "user_api_key", "user_api_end_user", "langfuse_", "_")
 
 # Metadata that the older `langfuse` callback documents, and the attribute names that LiteLLM's
 # page on `langfuse_otel` promises for it. Langfuse reads none of these: they are there to be found.
@@ -106,7 +76,6 @@ DOCUMENTED = {
     "trace_release": "langfuse.trace.release",
     "debug_langfuse": "langfuse.debug",
 }
-TRACE_METADATA = frozenset({"trace_name", "trace_metadata", "tags", "version"})
 
 # Facts of LiteLLM's about the key, team and user of a proxy request: names, never the key.
 IDENTITY_FACTS = (
@@ -122,11 +91,40 @@ IDENTITY_FACTS = (
     "user_api_key_end_user_id",
     "user_api_key_request_route",
 )
+ROUTER_FACTS = ("attempted_retries", "attempted_fallbacks", "deployment", "original_model_group")
+
+DEFAULT_USER_FROM = ("metadata", "argument", "end_user", "key_user")
+USER_SOURCES: Mapping[str, Callable[[_Call], object]] = {
+    "metadata": lambda call: call.fields.get("trace_user_id"),
+    "argument": lambda call: call.kwargs.get("user"),
+    "end_user": lambda call: call.payload.get("end_user"),
+    "key_user": lambda call: _mapping(call.payload.get("metadata")).get("user_api_key_user_id"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One callback's arguments, with what is looked up often made safe to read."""
+
+    kwargs: Mapping[str, Any]
+    response: object
+    payload: Mapping[str, Any]
+    params: Mapping[str, Any]
+    metadata: CallMetadata
+    failed: bool
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        return self.metadata.fields
+
+    def text(self, name: str) -> str | None:
+        """Return a field of the metadata as text."""
+        return text_of(self.fields.get(name))
 
 
 def call_id_of(kwargs: Mapping[str, Any]) -> str | None:
     """Return LiteLLM's id of the call that these callback arguments are about."""
-    return _text(kwargs.get("litellm_call_id"))
+    return text_of(kwargs.get("litellm_call_id"))
 
 
 def observation_of(
@@ -134,7 +132,9 @@ def observation_of(
     response: object,
     started: object,
     ended: object,
+    *,
     ambient: Parent | None = None,
+    user_from: Sequence[str] = DEFAULT_USER_FROM,
 ) -> Observation:
     """Return the finished observation of one call.
 
@@ -144,111 +144,89 @@ def observation_of(
         started: start of the call, a datetime.
         ended: end of the call, a datetime.
         ambient: the OpenTelemetry span that was active when the call started.
+        user_from: keys of `USER_SOURCES`; the first that names a user wins.
     """
-    payload = _mapping(kwargs.get("standard_logging_object"))
-    metadata = caller_metadata(kwargs)
-    failed = response is None or payload.get("status") == "failure"
-    started_ns = _nanoseconds(started) or _nanoseconds(kwargs.get("start_time"))
-    model = _text(kwargs.get("model"))
-    version = _text(metadata.get("version"))
+    call = _call(kwargs, response)
+    kind = kind_of(kwargs)
+    started_ns = nanoseconds_of(started) or nanoseconds_of(kwargs.get("start_time"))
+    given = _masked(call, "mask_input") or _json(kind.input(kwargs))
+    answer = None if call.failed else _masked(call, "mask_output") or _json(kind.output(response))
+    counts = kind.has_usage and not call.failed
     return Observation(
-        name=_text(metadata.get("generation_name")) or _default_name(kwargs, model),
-        type="generation",
+        name=(call.text("generation_name") or default_name(kwargs))[:MAX_NAME],
+        type=kind.type,
         started_ns=started_ns,
-        ended_ns=max(started_ns, _nanoseconds(ended)),
-        completion_started_ns=_completion_start(kwargs, failed=failed),
-        clues=_clues(kwargs, payload, metadata, started_ns, ambient),
-        model=model,
+        ended_ns=max(started_ns, nanoseconds_of(ended)),
+        completion_started_ns=_completion_start(call),
+        clues=clues_of(kwargs, started_ns, ambient),
+        model=model_name(kwargs),
         model_parameters=_model_parameters(kwargs),
-        input=_masked(metadata, "mask_input") or _input(kwargs),
-        output=None if failed else _masked(metadata, "mask_output") or _output(response),
-        usage=None if failed else usage_of(part(response, "usage")),
-        cost=_cost(kwargs, payload, failed=failed),
-        level="ERROR" if failed else "DEFAULT",
-        status_message=_status_message(kwargs, payload) if failed else None,
-        version=version or _text(metadata.get("trace_version")),
-        metadata=json_text(_observation_metadata(kwargs, payload, metadata, response)),
-        trace=_trace_fields(kwargs, payload, metadata, version),
-        documented=_documented(metadata),
+        input=given,
+        output=answer,
+        usage=usage_of(part(response, "usage")) if counts else None,
+        cost=_cost(call) if kind.has_usage else None,
+        level=_level(call),
+        status_message=_status_message(call) if call.failed else None,
+        version=call.text("version") or call.text("trace_version"),
+        metadata=json_text(_observation_metadata(call)),
+        prompt=_prompt(call),
+        trace=_trace_fields(call, user_from, given, answer),
+        documented=_documented(call),
     )
 
 
-def caller_metadata(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the metadata that the caller gave, without what LiteLLM added to it.
-
-    Behind the proxy the caller's own stands untouched under `requester_metadata`; only the tags
-    are taken from the merged metadata, where those of key and team are added.
-    """
-    params = _mapping(kwargs.get("litellm_params"))
-    merged = {**_mapping(params.get("litellm_metadata")), **_mapping(params.get("metadata"))}
-    requested = merged.get("requester_metadata")
-    if params.get("proxy_server_request") and isinstance(requested, Mapping):
-        merged = {**requested, "tags": merged.get("tags")}
-    return {
-        str(key): value
-        for key, value in merged.items()
-        if value is not None and key not in LITELLM_METADATA and not _is_litellms(key)
-    }
-
-
-def _is_litellms(key: object) -> bool:
-    return isinstance(key, str) and key.startswith(LITELLM_PREFIXES)
-
-
-def _default_name(kwargs: Mapping[str, Any], model: str | None) -> str:
-    """The span name of OpenTelemetry's GenAI conventions: operation and model."""
-    call_type = _text(kwargs.get("call_type")) or "call"
-    operation = OPERATIONS.get(call_type, call_type)
-    return f"{operation} {model}" if model else operation
-
-
-def _clues(
-    kwargs: Mapping[str, Any],
-    payload: Mapping[str, Any],
-    metadata: Mapping[str, Any],
-    started_ns: int,
-    ambient: Parent | None,
-) -> Clues:
-    return Clues(
-        call_id=call_id_of(kwargs) or _text(payload.get("id")) or "",
+def clues_of(kwargs: Mapping[str, Any], started_ns: int, ambient: Parent | None = None) -> Clues:
+    """Return what decides about trace, parent and id; enough of it is known when a call starts."""
+    call = _call(kwargs, None)
+    headers = _mapping(_mapping(call.params.get("proxy_server_request")).get("headers"))
+    remote = parent_of(
+        next((v for k, v in headers.items() if str(k).lower() == "traceparent"), None)
+    )
+    clues = Clues(
+        call_id=call_id_of(kwargs) or text_of(call.payload.get("id")) or "",
         started_ns=started_ns,
-        trace_id=_text(metadata.get("trace_id")),
-        existing_trace_id=_text(metadata.get("existing_trace_id")),
-        parent_observation_id=_text(metadata.get("parent_observation_id")),
-        generation_id=_text(metadata.get("generation_id")),
-        litellm_trace_id=_text(payload.get("trace_id")) or _text(kwargs.get("litellm_trace_id")),
+        trace_id=call.text("trace_id"),
+        existing_trace_id=call.text("existing_trace_id"),
+        parent_observation_id=call.text("parent_observation_id"),
+        generation_id=call.text("generation_id"),
+        litellm_trace_id=text_of(kwargs.get("litellm_trace_id"))
+        or text_of(call.payload.get("trace_id")),
+        remote=remote,
         ambient=ambient,
     )
+    return (
+        without_context(clues) if _is_true(call.fields.get("ignore_context_propagation")) else clues
+    )
 
 
-def _input(kwargs: Mapping[str, Any]) -> Json | None:
-    messages = kwargs.get("messages") or kwargs.get("input")
-    if messages is None:
-        return None
-    optional = _mapping(kwargs.get("optional_params"))
-    tools = {
-        name: given
-        for name in ("tools", "functions")
-        if (given := optional.get(name) or kwargs.get(name))
-    }
-    return json_text({"messages": messages, **tools} if tools else messages)
+def is_unauthenticated(kwargs: Mapping[str, Any]) -> bool:
+    """Whether the proxy rejected the request before it knew who sent it.
+
+    LiteLLM (1.106) then marks that no provider was asked and gives no request. What an unknown
+    client says is not stored.
+    """
+    params = _mapping(kwargs.get("litellm_params"))
+    metadata = _mapping(params.get("metadata"))
+    return bool(
+        kwargs.get("litellm_no_upstream_llm_call")
+        and not params.get("proxy_server_request")
+        and "user_api_key_hash" in metadata
+    )
 
 
-def _output(response: object) -> Json | None:
-    choices = part(response, "choices")
-    if not isinstance(choices, Sequence) or isinstance(choices, str):
-        return None if response is None else json_text(response)
-    messages = [_message(choice) for choice in choices]
-    return json_text(messages[0] if len(messages) == 1 else messages)
+def _call(kwargs: Mapping[str, Any], response: object) -> _Call:
+    payload = _mapping(kwargs.get("standard_logging_object"))
+    params = _mapping(kwargs.get("litellm_params"))
+    failed = response is None or payload.get("status") == "failure"
+    return _Call(kwargs, response, payload, params, call_metadata(params), failed)
 
 
-def _message(choice: object) -> object:
-    message = part(choice, "message")
-    return part(choice, "text") if message is None else message
+def _json(value: object) -> Json | None:
+    return None if value is None else json_text(value)
 
 
-def _masked(metadata: Mapping[str, Any], name: str) -> Json | None:
-    return json_text(REDACTED) if _is_true(metadata.get(name)) else None
+def _masked(call: _Call, name: str) -> Json | None:
+    return json_text(REDACTED) if _is_true(call.fields.get(name)) else None
 
 
 def _is_true(value: object) -> bool:
@@ -265,119 +243,151 @@ def _model_parameters(kwargs: Mapping[str, Any]) -> Json | None:
     return json_text(found) if found else None
 
 
-def _completion_start(kwargs: Mapping[str, Any], *, failed: bool) -> int | None:
+def _completion_start(call: _Call) -> int | None:
     """LiteLLM sets it for every call; only on a stream it is the arrival of the first chunk."""
-    if failed or not kwargs.get("stream"):
+    if call.failed or not call.kwargs.get("stream"):
         return None
-    return _nanoseconds(kwargs.get("completion_start_time")) or None
+    return nanoseconds_of(call.kwargs.get("completion_start_time")) or None
 
 
-def _cost(
-    kwargs: Mapping[str, Any], payload: Mapping[str, Any], *, failed: bool
-) -> dict[str, float] | None:
+def _cost(call: _Call) -> dict[str, float] | None:
     """Explicitly 0 on failure and cache hit, for Langfuse would price what the text looks like."""
-    if failed or kwargs.get("cache_hit") is True:
+    if call.failed or call.kwargs.get("cache_hit") is True:
         return {"total": 0.0}
-    return cost_of(kwargs.get("response_cost"), _mapping(payload.get("cost_breakdown")))
+    return cost_of(call.kwargs.get("response_cost"), _mapping(call.payload.get("cost_breakdown")))
 
 
-def _status_message(kwargs: Mapping[str, Any], payload: Mapping[str, Any]) -> str:
-    error = kwargs.get("exception")
-    text = str(error) if error else _text(payload.get("error_str"))
-    return clean(text or type(error).__name__)
+def _level(call: _Call) -> Level:
+    """A request that the proxy rejected by its own rules is no error of a provider's."""
+    if not call.failed:
+        return "DEFAULT"
+    return "WARNING" if call.kwargs.get("litellm_no_upstream_llm_call") else "ERROR"
 
 
-def _observation_metadata(
-    kwargs: Mapping[str, Any],
-    payload: Mapping[str, Any],
-    metadata: Mapping[str, Any],
-    response: object,
-) -> dict[str, Any]:
-    """LiteLLM's facts, and over them what the caller gave beyond the documented keys."""
-    own = {k: v for k, v in metadata.items() if k not in DOCUMENTED and k not in TRACE_METADATA}
+def _status_message(call: _Call) -> str:
+    error = call.kwargs.get("exception")
+    text = message_of(error) if error else text_of(call.payload.get("error_str"))
+    return text or type(error).__name__
+
+
+def _observation_metadata(call: _Call) -> dict[str, Any]:
+    """LiteLLM's facts, and over them what the caller gave beyond the fields of the trace."""
+    container = _mapping(call.params.get("metadata")) or _mapping(
+        call.params.get("litellm_metadata")
+    )
     facts = {
-        "litellm_call_id": call_id_of(kwargs),
-        "call_type": kwargs.get("call_type"),
-        "custom_llm_provider": kwargs.get("custom_llm_provider"),
-        "api_base": payload.get("api_base"),
-        "model_group": payload.get("model_group"),
-        "response_id": part(response, "id"),
-        "response_model": part(response, "model"),
-        "finish_reasons": _finish_reasons(response),
-        "cache_hit": kwargs.get("cache_hit") or None,
-        **_identity_facts(payload),
-        **_error_facts(kwargs, payload),
+        "litellm_call_id": call_id_of(call.kwargs),
+        "call_type": call.kwargs.get("call_type"),
+        "custom_llm_provider": call.kwargs.get("custom_llm_provider"),
+        "api_base": call.payload.get("api_base"),
+        "model_group": call.payload.get("model_group"),
+        "response_id": part(call.response, "id"),
+        "response_model": part(call.response, "model"),
+        "finish_reasons": _finish_reasons(call.response),
+        "cache_hit": call.kwargs.get("cache_hit") or None,
+        **{name: container.get(name) for name in ROUTER_FACTS},
+        **_identity_facts(call),
+        **(_error_facts(call) if call.failed else {}),
     }
-    return {**{k: v for k, v in facts.items() if v not in (None, "", [])}, **own}
+    if _is_true(call.fields.get("debug_langfuse")):
+        facts["metadata_passed_to_litellm"] = {**call.fields, **call.metadata.rest}
+    return {**{k: v for k, v in facts.items() if v not in (None, "", [])}, **call.metadata.rest}
 
 
 def _finish_reasons(response: object) -> list[str]:
     choices = part(response, "choices")
-    if not isinstance(choices, Sequence) or isinstance(choices, str):
+    if not isinstance(choices, list):
         return []
-    return [reason for c in choices if (reason := _text(part(c, "finish_reason")))]
+    return [reason for c in choices if (reason := text_of(part(c, "finish_reason")))]
 
 
-def _identity_facts(payload: Mapping[str, Any]) -> dict[str, Any]:
-    metadata = _mapping(payload.get("metadata"))
+def _identity_facts(call: _Call) -> dict[str, Any]:
+    metadata = _mapping(call.payload.get("metadata"))
     return {name: metadata.get(name) for name in IDENTITY_FACTS}
 
 
-def _error_facts(kwargs: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str, Any]:
+def _error_facts(call: _Call) -> dict[str, Any]:
     """In metadata, since Langfuse drops exception events."""
-    error = kwargs.get("exception")
-    if error is None:
-        return {}
-    information = _mapping(payload.get("error_information"))
+    error = call.kwargs.get("exception")
+    information = _mapping(call.payload.get("error_information"))
     return {
         "exception.type": f"{type(error).__module__}.{type(error).__qualname__}",
-        "exception.stacktrace": kwargs.get("traceback_exception") or information.get("traceback"),
+        "exception.stacktrace": call.kwargs.get("traceback_exception")
+        or information.get("traceback"),
         "error_code": information.get("error_code") or part(error, "status_code"),
         "llm_provider": information.get("llm_provider") or part(error, "llm_provider"),
     }
 
 
+def _prompt(call: _Call) -> Prompt | None:
+    """The prompt that was used: Langfuse's object, a dictionary, name and version, or LiteLLM's."""
+    given = call.fields.get("prompt")
+    managed = _mapping(_mapping(call.payload.get("metadata")).get("prompt_management_metadata"))
+    sources = (
+        (part(given, "name"), part(given, "version")),
+        (call.fields.get("prompt_name") or given, call.fields.get("prompt_version")),
+        (call.kwargs.get("prompt_id"), call.kwargs.get("prompt_version")),
+        (managed.get("prompt_id"), managed.get("prompt_version")),
+    )
+    for name, version in sources:
+        number = _whole_number(version)
+        if isinstance(name, str) and name and number is not None:
+            return Prompt(clean(name), number)
+    return None
+
+
+def _whole_number(value: object) -> int | None:
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
 def _trace_fields(
-    kwargs: Mapping[str, Any],
-    payload: Mapping[str, Any],
-    metadata: Mapping[str, Any],
-    version: str | None,
+    call: _Call, user_from: Sequence[str], given: Json | None, answer: Json | None
 ) -> TraceFields:
-    trace_metadata = metadata.get("trace_metadata")
-    return TraceFields(
-        name=_text(metadata.get("trace_name")),
-        user_id=_user_id(kwargs, payload, metadata),
-        session_id=_text(metadata.get("session_id")),
-        tags=_tags(metadata.get("tags")),
+    """All fields of the trace; of a continued trace only those that it should change."""
+    trace_metadata = call.fields.get("trace_metadata")
+    fields = TraceFields(
+        name=(call.text("trace_name") or "")[:MAX_NAME] or None,
+        user_id=_user_id(call, user_from),
+        session_id=call.text("session_id"),
+        tags=_tags(call.fields.get("tags")),
         metadata=json_text(trace_metadata) if isinstance(trace_metadata, Mapping) else None,
-        version=_text(metadata.get("trace_version")) or version,
-        release=_text(metadata.get("trace_release")),
+        version=call.text("trace_version") or call.text("version"),
+        release=call.text("trace_release"),
+        public=_is_true(call.fields.get("trace_public")) or None,
+    )
+    if not call.text("existing_trace_id"):
+        return fields
+    changed = set(_tags(call.fields.get("update_trace_keys")))
+    return TraceFields(
+        user_id=fields.user_id if "trace_user_id" in changed else None,
+        metadata=fields.metadata if "trace_metadata" in changed else None,
+        version=fields.version if {"trace_version", "version"} & changed else None,
+        release=fields.release if "trace_release" in changed else None,
+        input=given if "input" in changed else None,
+        output=answer if "output" in changed else None,
+        is_continued=True,
     )
 
 
-def _user_id(
-    kwargs: Mapping[str, Any], payload: Mapping[str, Any], metadata: Mapping[str, Any]
-) -> str | None:
-    return (
-        _text(metadata.get("trace_user_id"))
-        or _text(kwargs.get("user"))
-        or _text(payload.get("end_user"))
-        or _text(_mapping(payload.get("metadata")).get("user_api_key_user_id"))
-    )
+def _user_id(call: _Call, user_from: Sequence[str]) -> str | None:
+    found = (text_of(USER_SOURCES[name](call)) for name in user_from if name in USER_SOURCES)
+    return next((user for user in found if user), None)
 
 
 def _tags(tags: object) -> tuple[str, ...]:
     given = [tags] if isinstance(tags, str) else tags
     if not isinstance(given, (list, tuple, set, frozenset)):
         return ()
-    return tuple(text for tag in given if (text := _text(tag)))
+    return tuple(text for tag in given if (text := text_of(tag)))
 
 
-def _documented(metadata: Mapping[str, Any]) -> dict[str, str | bool | tuple[str, ...]]:
+def _documented(call: _Call) -> dict[str, str | bool | tuple[str, ...]]:
     return {
-        attribute: _as_attribute(metadata[key])
+        attribute: _as_attribute(call.fields[key])
         for key, attribute in DOCUMENTED.items()
-        if metadata.get(key) not in (None, "", [], ())
+        if call.fields.get(key) not in (None, "", [], ())
     }
 
 
@@ -393,7 +403,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _text(value: object) -> str | None:
+def text_of(value: object) -> str | None:
     """Return a scalar as text; None for nothing, for empty text and for what is no scalar."""
     if isinstance(value, str):
         return clean(value) or None
@@ -402,7 +412,7 @@ def _text(value: object) -> str | None:
     return None
 
 
-def _nanoseconds(moment: object) -> int:
+def nanoseconds_of(moment: object) -> int:
     """Return a datetime as nanoseconds since the epoch; LiteLLM's are naive local times."""
     if not isinstance(moment, datetime):
         return 0

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from langfuse_otel import _process
 from langfuse_otel._delivery import Queued
-from langfuse_otel._identity import identify
+from langfuse_otel._identity import identify, without_context
+from langfuse_otel._links import remember
 from langfuse_otel._spans import resource_of, span_of
 from langfuse_otel.settings import environment_name
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langfuse_otel._destination import Destination
-    from langfuse_otel._records import Observation
+    from langfuse_otel._records import Clues, Observation
     from langfuse_otel.settings import Settings
 
 log = logging.getLogger("langfuse_otel")
@@ -37,6 +38,7 @@ class Pipeline:
         self._environment = environment_name(settings.environment or "") or None
         self._resource = resource_of(settings.service_name, self._environment, settings.release)
         self._destination = _destination(settings) if settings.enabled else None
+        self.user_from = tuple(name.strip() for name in settings.user_from.split(","))
 
     def export(self, make: Callable[[], Observation]) -> None:
         """Queue the observation that `make` returns, or count why it is not sent.
@@ -53,18 +55,24 @@ class Pipeline:
             log.warning("langfuse-otel: a call could not be read: %s", type(error).__name__)
             return
         identity = identify(observation.clues)
+        remember(observation.clues.call_id, identity.trace_id)
         if not is_sampled(identity.trace_id, self.settings.sample_rate):
             self._lose("not_sampled")
         elif _is_new((self._destination, identity.trace_id, identity.span_id)):
             span = partial(span_of, observation, identity, self._resource)
             self._delivery.submit(Queued(self._destination, observation.size, span))
 
+    def announce(self, clues: Clues) -> None:
+        """Remember the trace of a call that has just started."""
+        remember(clues.call_id, identify(self._in_context(clues)).trace_id)
+
+    def _in_context(self, clues: Clues) -> Clues:
+        return without_context(clues) if self.settings.ignore_context_propagation else clues
+
     def _completed(self, observation: Observation) -> Observation:
         """Fill in what the settings say of every observation."""
-        clues, trace = observation.clues, observation.trace
-        if self.settings.ignore_context_propagation and clues.ambient:
-            clues = replace(clues, ambient=None)
-        if self.settings.release and not trace.release:
+        clues, trace = self._in_context(observation.clues), observation.trace
+        if self.settings.release and not (trace.release or trace.is_continued):
             trace = replace(trace, release=self.settings.release)
         environment = observation.environment or self._environment
         return replace(observation, clues=clues, trace=trace, environment=environment)

@@ -24,16 +24,21 @@ ObservationType = Literal[
     "guardrail",
     "evaluator",
 ]
+Reason = Literal["metadata", "traceparent", "context", "litellm", "call"]
 Level = Literal["DEBUG", "DEFAULT", "WARNING", "ERROR"]
 Json = str
 
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """An OpenTelemetry span that the call was made under, as integers."""
+    """An OpenTelemetry span that the call was made under, as integers.
+
+    `in_langfuse`: it is known to be exported to Langfuse, as the Langfuse SDK's spans are.
+    """
 
     trace_id: int
     span_id: int
+    in_langfuse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,8 @@ class Clues:
     """All that may decide in which trace and under which parent an observation belongs.
 
     Texts are as the caller gave them; `call_id`, `attempt` and `started_ns` make the observation's
-    own id. `ambient` was the active span when the call started.
+    own id. `ambient` was the active span when the call started, `remote` the one in a request's
+    `traceparent` header.
     """
 
     call_id: str
@@ -52,12 +58,17 @@ class Clues:
     parent_observation_id: str | None = None
     generation_id: str | None = None
     litellm_trace_id: str | None = None
+    remote: Parent | None = None
     ambient: Parent | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TraceFields:
-    """What Langfuse shows on the trace. Stands on every span, since Langfuse inherits nothing."""
+    """What Langfuse shows on the trace. Stands on every span, since Langfuse inherits nothing.
+
+    `input` and `output` only where the trace's own are to be replaced. `is_continued`: the trace
+    was begun elsewhere, and what is not given here stays as it is.
+    """
 
     name: str | None = None
     user_id: str | None = None
@@ -66,6 +77,18 @@ class TraceFields:
     metadata: Json | None = None
     version: str | None = None
     release: str | None = None
+    public: bool | None = None
+    input: Json | None = None
+    output: Json | None = None
+    is_continued: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt of Langfuse's prompt management; Langfuse links name and version or neither."""
+
+    name: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +116,7 @@ class Observation:
     version: str | None = None
     environment: str | None = None
     metadata: Json | None = None
+    prompt: Prompt | None = None
     trace: TraceFields = field(default_factory=TraceFields)
     documented: Mapping[str, str | bool | tuple[str, ...]] = field(default_factory=dict)
 
@@ -105,9 +129,13 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Where an observation stands: ids as OpenTelemetry has them, and why the trace was chosen."""
+    """Where an observation stands: ids as OpenTelemetry has them, and why the trace was chosen.
+
+    `is_orphan`: its parent may never come to Langfuse.
+    """
 
     trace_id: int
     span_id: int
     parent_id: int | None
-    reason: Literal["metadata", "context", "litellm", "call"]
+    reason: Reason
+    is_orphan: bool = False

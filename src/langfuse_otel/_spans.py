@@ -48,7 +48,7 @@ def span_of(observation: Observation, identity: Identity, resource: Resource) ->
         context=_context(identity.trace_id, identity.span_id, is_remote=False),
         parent=_parent(identity),
         resource=resource,
-        attributes=attributes_of(observation),
+        attributes=attributes_of(observation, is_orphan=identity.is_orphan),
         kind=SpanKind.CLIENT,
         status=_status(observation),
         start_time=observation.started_ns,

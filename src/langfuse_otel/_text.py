@@ -57,6 +57,14 @@ def described(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
+def message_of(error: object) -> str:
+    """Return the text of an error; its type's name where it has none or fails to tell."""
+    try:
+        return clean(str(error)) or type(error).__name__
+    except Exception:  # noqa: BLE001 - as in `described`
+        return type(error).__name__
+
+
 def _plain(value: Any, depth: int = 0, above: frozenset[int] = frozenset()) -> Any:
     """Return `value` in JSON's own types, the long way round that survives anything."""
     if isinstance(value, (str, bool, int, float, type(None))):

@@ -29,13 +29,15 @@ _OUTPUT_PARTS = {
     "output_audio_tokens": ("audio_tokens",),
     "output_image_tokens": ("image_tokens",),
 }
-_COST_PARTS = {
-    "input": "input_cost",
+_CACHE_WRITES = {
+    "input_cache_creation_5m": ("ephemeral_5m_input_tokens",),
+    "input_cache_creation_1h": ("ephemeral_1h_input_tokens",),
+}
+_INPUT_COSTS = {
     "input_cached_tokens": "cache_read_cost",
     "input_cache_creation": "cache_creation_cost",
-    "output": "output_cost",
-    "tools": "tool_usage_cost",
 }
+_COSTS = {"input": "input_cost", "output": "output_cost", "tools": "tool_usage_cost"}
 
 
 def usage_of(usage: object) -> dict[str, int] | None:
@@ -44,14 +46,14 @@ def usage_of(usage: object) -> dict[str, int] | None:
     Buckets are non-negative integers, `input` and `output` hold what no other bucket holds, and
     `total` is the provider's own.
     """
-    prompt, completion = tokens(usage, "prompt_tokens"), tokens(usage, "completion_tokens")
+    prompt = tokens(usage, "prompt_tokens") or tokens(usage, "input_tokens")
+    completion = tokens(usage, "completion_tokens") or tokens(usage, "output_tokens")
     total = tokens(usage, "total_tokens") or prompt + completion
     if not total:
         return None
-    inputs = _parts(_INPUT_PARTS, part(usage, "prompt_tokens_details"), prompt)
-    if not inputs.get("input_cached_tokens"):
-        inputs |= _parts({"input_cached_tokens": ("cache_read_input_tokens",)}, usage, prompt)
-    outputs = _parts(_OUTPUT_PARTS, part(usage, "completion_tokens_details"), completion)
+    inputs = _inputs(usage, prompt)
+    details = part(usage, "completion_tokens_details") or part(usage, "output_tokens_details")
+    outputs = _parts(_OUTPUT_PARTS, details, completion)
     return {
         "input": prompt - sum(inputs.values()),
         **inputs,
@@ -61,6 +63,19 @@ def usage_of(usage: object) -> dict[str, int] | None:
     }
 
 
+def _inputs(usage: object, prompt: int) -> dict[str, int]:
+    details = part(usage, "prompt_tokens_details") or part(usage, "input_tokens_details")
+    found = _parts(_INPUT_PARTS, details, prompt)
+    if not found.get("input_cached_tokens"):
+        found |= _parts({"input_cached_tokens": ("cache_read_input_tokens",)}, usage, prompt)
+    written = found.get("input_cache_creation", 0)
+    by_lifetime = _parts(_CACHE_WRITES, part(details, "cache_creation_token_details"), written)
+    if written and sum(by_lifetime.values()) == written:
+        del found["input_cache_creation"]
+        found |= by_lifetime
+    return found
+
+
 def cost_of(total: object, breakdown: Mapping[str, Any]) -> dict[str, float] | None:
     """Return the cost in US dollars: `total`, and its parts where they add up to it.
 
@@ -68,13 +83,26 @@ def cost_of(total: object, breakdown: Mapping[str, Any]) -> dict[str, float] | N
     """
     if not is_cost(total):
         return None
-    parts = {
+    return {**_cost_parts(float(total), breakdown), "total": float(total)}
+
+
+def _cost_parts(total: float, breakdown: Mapping[str, Any]) -> dict[str, float]:
+    """LiteLLM counts the cost of cached tokens within the input's or beside it, by version."""
+    parts, cached = _found(_COSTS, breakdown), _found(_INPUT_COSTS, breakdown)
+    within = parts.get("input", 0.0) - sum(cached.values())
+    if within >= 0 and abs(sum(parts.values()) - total) <= COST_TOLERANCE:
+        parts["input"] = within
+        return {name: cost for name, cost in {**parts, **cached}.items() if cost}
+    beside = {**parts, **cached}
+    return beside if abs(sum(beside.values()) - total) <= COST_TOLERANCE else {}
+
+
+def _found(table: Mapping[str, str], breakdown: Mapping[str, Any]) -> dict[str, float]:
+    return {
         name: float(breakdown[key])
-        for name, key in _COST_PARTS.items()
+        for name, key in table.items()
         if is_cost(breakdown.get(key)) and breakdown[key]
     }
-    adds_up = abs(sum(parts.values()) - total) <= COST_TOLERANCE
-    return {**(parts if adds_up else {}), "total": float(total)}
 
 
 def is_cost(value: object) -> TypeGuard[float]:

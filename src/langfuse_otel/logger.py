@@ -11,7 +11,8 @@ import litellm
 from litellm.integrations.custom_logger import CustomLogger
 from opentelemetry import trace
 
-from langfuse_otel._litellm import call_id_of, observation_of
+from langfuse_otel._links import trace_of_call
+from langfuse_otel._litellm import call_id_of, clues_of, is_unauthenticated, observation_of
 from langfuse_otel._records import Parent
 from langfuse_otel.settings import Settings, read_settings
 
@@ -25,6 +26,9 @@ log = logging.getLogger("langfuse_otel")
 # Calls between their start and their end. One that is never finished, such as an abandoned
 # stream, is forgotten when this many newer ones have started.
 MAX_OPEN_CALLS = 10_000
+
+TRACE_HEADER = "x-langfuse-trace-id"
+LANGFUSE_SCOPE = "langfuse-sdk"
 
 
 class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
@@ -66,12 +70,15 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
 
     def log_pre_api_call(self, model: str, messages: object, kwargs: Mapping[str, Any]) -> None:
         """Remember the OpenTelemetry span that is active while the caller's own code runs."""
-        active = _active_span()
-        call_id = call_id_of(kwargs)
-        if active and call_id:
-            self._ambient[call_id] = active
-            while len(self._ambient) > MAX_OPEN_CALLS:
-                self._ambient.popitem(last=False)
+        try:
+            active, call_id = _active_span(), call_id_of(kwargs)
+            if active and call_id:
+                self._ambient[call_id] = active
+                while len(self._ambient) > MAX_OPEN_CALLS:
+                    self._ambient.popitem(last=False)
+            self._pipeline().announce(clues_of(kwargs, 0, active))
+        except Exception as error:  # noqa: BLE001 - nothing of ours may reach the caller
+            log.warning("langfuse-otel: a call could not be announced: %s", type(error).__name__)
 
     def log_success_event(
         self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
@@ -97,15 +104,36 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         """Export an asynchronous call that failed."""
         self._export(kwargs, None, start_time, end_time)
 
+    async def async_post_call_response_headers_hook(
+        self,
+        data: Mapping[str, Any],
+        user_api_key_dict: object,
+        response: object,
+        request_headers: object = None,
+    ) -> dict[str, str] | None:
+        """Return the header by which the proxy's client finds the trace of its request."""
+        found = trace_of_call(data.get("litellm_call_id"))
+        return {TRACE_HEADER: found} if found else None
+
     def _export(
         self, kwargs: Mapping[str, Any], response: object, started: object, ended: object
     ) -> None:
         """Hand one finished call over. Nothing that goes wrong here may reach the caller."""
         try:
             pipeline = self._pipeline()
-            if pipeline.settings.enabled:
-                ambient = self._ambient.pop(call_id_of(kwargs) or "", None) or _active_span()
-                pipeline.export(lambda: observation_of(kwargs, response, started, ended, ambient))
+            if not pipeline.settings.enabled or is_unauthenticated(kwargs):
+                return
+            ambient = self._ambient.pop(call_id_of(kwargs) or "", None) or _active_span()
+            pipeline.export(
+                lambda: observation_of(
+                    kwargs,
+                    response,
+                    started,
+                    ended,
+                    ambient=ambient,
+                    user_from=pipeline.user_from,
+                )
+            )
         except Exception as error:  # noqa: BLE001 - see above; the text might quote the call
             log.warning("langfuse-otel: a call could not be exported: %s", type(error).__name__)
 
@@ -120,8 +148,14 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
 
 
 def _active_span() -> Parent | None:
-    active = trace.get_current_span().get_span_context()
-    return Parent(active.trace_id, active.span_id) if active.is_valid else None
+    """The span around the call, and whether the Langfuse SDK will export it."""
+    span = trace.get_current_span()
+    context = span.get_span_context()
+    if not context.is_valid:
+        return None
+    scope = getattr(span, "instrumentation_scope", None)
+    in_langfuse = getattr(scope, "name", "").startswith(LANGFUSE_SCOPE)
+    return Parent(context.trace_id, context.span_id, in_langfuse)
 
 
 class StayingLogger(LangfuseOtelLogger):

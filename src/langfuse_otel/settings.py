@@ -219,6 +219,22 @@ class Settings(BaseSettings):
         super().__init__(**arguments)
         self._arguments = frozenset(arguments)
 
+    user_from: Unquoted = Field(
+        "metadata,argument,end_user,key_user",
+        validation_alias="LANGFUSE_OTEL_USER_FROM",
+        description=(
+            "Where the user comes from, the first that names one: `metadata` (`trace_user_id`), "
+            "`argument` (`user`), `end_user` (the proxy's), `key_user` (whom the key belongs to)."
+        ),
+        examples=["metadata,key_user"],
+    )
+    ui_url: Unquoted | None = Field(
+        None,
+        validation_alias="LANGFUSE_OTEL_UI_URL",
+        description="Address of Langfuse's pages, where it differs from the host.",
+        examples=["https://langfuse.example.com"],
+    )
+
     @property
     def enabled(self) -> bool:
         """False when any variable turns the library off."""
@@ -241,6 +257,10 @@ class Settings(BaseSettings):
             url = checked_url(self.otlp_endpoint).rstrip("/") + "/v1/traces"
             return Destination(url, self._otlp_headers(), "otlp")
         raise ValueError(MISSING_KEYS)
+
+    def address(self) -> str:
+        """Return the address of Langfuse that the host means."""
+        return host_url(self.host)
 
     def _otlp_headers(self) -> Headers:
         parsed = parse_env_headers(self.otlp_headers.get_secret_value(), liberal=True)

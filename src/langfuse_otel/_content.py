@@ -1,0 +1,180 @@
+"""What a call was and what it said, by LiteLLM's call type: observation type, input, output. Pure.
+
+A call type that is not in the table is a generation whose input and output are kept as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from langfuse_otel._usage import part
+
+if TYPE_CHECKING:
+    from langfuse_otel._records import ObservationType
+
+Reader = Callable[[Any], object]
+
+
+def _messages(kwargs: Mapping[str, Any]) -> object:
+    """Messages; with tool definitions in the form in which Langfuse finds them."""
+    messages = kwargs.get("messages") or kwargs.get("input")
+    optional = kwargs.get("optional_params")
+    given = optional if isinstance(optional, Mapping) else {}
+    if given.get("instructions") and isinstance(messages, list):
+        messages = [{"role": "system", "content": given["instructions"]}, *messages]
+    tools = {
+        name: found
+        for name in ("tools", "functions")
+        if (found := given.get(name) or kwargs.get(name))
+    }
+    return {"messages": messages, **tools} if tools else messages
+
+
+def _prompt(kwargs: Mapping[str, Any]) -> object:
+    """The text that LiteLLM has put into a message."""
+    messages = kwargs.get("messages")
+    if not isinstance(messages, list):
+        return messages or kwargs.get("input")
+    texts = [part(message, "content") for message in messages]
+    return texts[0] if len(texts) == 1 else texts
+
+
+def _embedded(kwargs: Mapping[str, Any]) -> object:
+    return kwargs.get("input") or _prompt(kwargs)
+
+
+def _ranked(kwargs: Mapping[str, Any]) -> object:
+    optional = kwargs.get("optional_params")
+    given = optional if isinstance(optional, Mapping) else {}
+    return {"query": given.get("query", kwargs.get("input")), "documents": given.get("documents")}
+
+
+def _file(kwargs: Mapping[str, Any]) -> object:
+    """The name and size of a file; its bytes are no text."""
+    given = kwargs.get("input")
+    name = given[0] if isinstance(given, tuple) and given else part(given, "name")
+    data = given[1] if isinstance(given, tuple) and len(given) > 1 else None
+    size = len(data) if isinstance(data, bytes) else None
+    return {k: v for k, v in {"file": name or "audio", "bytes": size}.items() if v is not None}
+
+
+def _arguments(kwargs: Mapping[str, Any]) -> object:
+    """What an MCP tool was called with."""
+    call = _tool_call(kwargs)
+    return call.get("arguments", kwargs.get("messages"))
+
+
+def _tool_call(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    payload = kwargs.get("standard_logging_object")
+    metadata = payload.get("metadata") if isinstance(payload, Mapping) else None
+    call = metadata.get("mcp_tool_call_metadata") if isinstance(metadata, Mapping) else None
+    return call if isinstance(call, Mapping) else {}
+
+
+def _choices(response: object) -> object:
+    """The whole message, or the text of a completion; a list of them where there are several."""
+    choices = part(response, "choices")
+    if not isinstance(choices, Sequence) or isinstance(choices, str):
+        return response
+    answers = [_answer(choice) for choice in choices]
+    return answers[0] if len(answers) == 1 else answers
+
+
+def _answer(choice: object) -> object:
+    message = part(choice, "message")
+    return part(choice, "text") if message is None else message
+
+
+def _member(name: str) -> Reader:
+    """Return a reader of one member, or of the whole response where it has none."""
+
+    def read(response: object) -> object:
+        found = part(response, name)
+        return response if found is None else found
+
+    return read
+
+
+def _vectors(response: object) -> object:
+    """How many vectors there are, and of how many dimensions: their numbers help nobody."""
+    data = part(response, "data")
+    if not isinstance(data, list):
+        return response
+    first = part(data[0], "embedding") if data else None
+    return {"count": len(data), "dimensions": len(first) if isinstance(first, list) else None}
+
+
+def _audio(_response: object) -> object:
+    """A speech response is a stream of bytes, which reading would consume."""
+    return {"audio": "binary"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How Langfuse should see one of LiteLLM's call types.
+
+    `operation` is OpenTelemetry's `gen_ai.operation.name` where it knows one.
+    """
+
+    operation: str
+    type: ObservationType = "generation"
+    input: Reader = _messages
+    output: Reader = _choices
+    has_usage: bool = True
+
+
+_FILE_OR_BATCH = (
+    "create_batch",
+    "retrieve_batch",
+    "cancel_batch",
+    "list_batches",
+    "create_file",
+    "file_retrieve",
+    "file_delete",
+    "file_list",
+    "file_content",
+)
+KINDS: Mapping[str, Kind] = {
+    "completion": Kind("chat"),
+    "text_completion": Kind("text_completion", input=_prompt),
+    "embedding": Kind("embeddings", "embedding", _embedded, _vectors),
+    "responses": Kind("chat", output=_member("output")),
+    "anthropic_messages": Kind("chat"),
+    "generate_content": Kind("generate_content"),
+    "generate_content_stream": Kind("generate_content"),
+    "pass_through_endpoint": Kind("pass_through"),
+    "image_generation": Kind("image_generation", input=_prompt, output=_member("data")),
+    "image_edit": Kind("image_edit", input=_prompt, output=_member("data")),
+    "transcription": Kind("transcription", input=_file, output=_member("text")),
+    "speech": Kind("speech", input=_embedded, output=_audio),
+    "rerank": Kind("rerank", "retriever", _ranked, _member("results")),
+    "moderation": Kind("moderation", "guardrail", _embedded, _member("results")),
+    "call_mcp_tool": Kind("execute_tool", "tool", _arguments, has_usage=False),
+    "vector_store_search": Kind("search", "retriever", _embedded, _member("data")),
+    "search": Kind("search", "retriever", _embedded, _member("results")),
+    "realtime": Kind("realtime"),
+    **{name: Kind(name, "span", has_usage=False) for name in _FILE_OR_BATCH},
+}
+
+
+def kind_of(kwargs: Mapping[str, Any]) -> Kind:
+    """Return the kind of the call that these callback arguments are about."""
+    name = str(kwargs.get("call_type") or "call").lstrip("_")
+    return KINDS.get(name) or KINDS.get(name.removeprefix("a")) or Kind(name)
+
+
+def default_name(kwargs: Mapping[str, Any]) -> str:
+    """Return operation and model or tool, the span name of OpenTelemetry's GenAI conventions."""
+    kind = kind_of(kwargs)
+    subject = _tool_call(kwargs).get("name") if kind.type == "tool" else model_name(kwargs)
+    return f"{kind.operation} {subject}" if subject else kind.operation
+
+
+def model_name(kwargs: Mapping[str, Any]) -> str | None:
+    """Return the model without the provider that LiteLLM writes before it on some routes."""
+    model, provider = kwargs.get("model"), kwargs.get("custom_llm_provider")
+    if not isinstance(model, str) or not model:
+        return None
+    return model.removeprefix(f"{provider}/") if provider else model

@@ -1,0 +1,85 @@
+"""Which trace the answer to a call belongs to, and the address of its page."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langfuse_otel.settings import Settings
+
+# How many calls are remembered, the newest.
+MAX_CALLS = 10_000
+
+_traces: OrderedDict[str, int] = OrderedDict()
+_projects: dict[str, str] = {}
+_lock = threading.Lock()
+
+
+def remember(call_id: str, trace_id: int) -> None:
+    """Remember in which trace a call of LiteLLM's is."""
+    with _lock:
+        _traces[call_id] = trace_id
+        while len(_traces) > MAX_CALLS:
+            _traces.popitem(last=False)
+
+
+def trace_of_call(call_id: object) -> str | None:
+    """Return the trace id of a call as 32 hex digits; None for one that is not remembered."""
+    trace_id = _traces.get(call_id) if isinstance(call_id, str) else None
+    return None if trace_id is None else f"{trace_id:032x}"
+
+
+def trace_id(response: object) -> str | None:
+    """Return the trace that a response of LiteLLM's belongs to.
+
+    Args:
+        response: what `litellm.completion` and its like return, also a stream.
+
+    Returns:
+        The trace id in Langfuse, 32 hex digits; None for a response of no recent call, or where
+        the callback is not registered.
+    """
+    return trace_of_call(_call_id(response))
+
+
+def trace_url(response: object) -> str | None:
+    """Return the address of the page that shows the trace of a response.
+
+    The project's id is asked from Langfuse once.
+
+    Args:
+        response: as for `trace_id`.
+
+    Returns:
+        The address; None where `trace_id` is None, or where Langfuse does not tell the project.
+    """
+    from langfuse_otel.settings import read_settings  # noqa: PLC0415 - only a link needs it
+
+    found = trace_id(response)
+    if found is None:
+        return None
+    settings = read_settings()
+    project = _project(settings)
+    base = (settings.ui_url or settings.address()).rstrip("/")
+    return f"{base}/project/{project}/traces/{found}" if project else None
+
+
+def _call_id(response: object) -> Any:
+    hidden = getattr(response, "_hidden_params", None)
+    call_id = hidden.get("litellm_call_id") if isinstance(hidden, dict) else None
+    return call_id or getattr(getattr(response, "logging_obj", None), "litellm_call_id", None)
+
+
+def _project(settings: Settings) -> str | None:
+    from langfuse_otel._rest import project_id  # noqa: PLC0415 - as above
+
+    try:
+        destination = settings.destination()
+    except ValueError:
+        return None
+    key = destination.public_key
+    if key and key not in _projects and (found := project_id(destination, settings.timeout)):
+        _projects[key] = found
+    return _projects.get(key) if key else None

@@ -1,0 +1,187 @@
+"""The caller's metadata: four inlets, one table of fields. Pure.
+
+What an operator pinned to a key or team wins over the metadata of the request's body, that over
+`litellm_metadata`, and that over `langfuse_*` headers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Fields that mean something to Langfuse. Each may be written with the prefix `langfuse_`, too.
+FIELDS = (
+    "generation_name",
+    "generation_id",
+    "parent_observation_id",
+    "version",
+    "trace_id",
+    "trace_name",
+    "trace_user_id",
+    "session_id",
+    "tags",
+    "trace_metadata",
+    "trace_version",
+    "trace_release",
+    "trace_public",
+    "existing_trace_id",
+    "update_trace_keys",
+    "prompt",
+    "prompt_name",
+    "prompt_version",
+    "mask_input",
+    "mask_output",
+    "debug_langfuse",
+    "ignore_context_propagation",
+)
+PREFIX = "langfuse_"
+
+# Other spellings: LangChain's, and that of LiteLLM's per-request settings.
+_ALIASES = {"langfuse_user_id": "trace_user_id", "langfuse_public": "trace_public"}
+_NAMES = {name: name for name in FIELDS} | {PREFIX + name: name for name in FIELDS} | _ALIASES
+
+# What LiteLLM's proxy and router put into the caller's metadata.
+_LITELLMS = frozenset(
+    {
+        "actor_agent_id",
+        "agent_execution_mode",
+        "agent_id",
+        "api_base",
+        "applied_guardrails",
+        "attempted_fallbacks",
+        "attempted_retries",
+        "billing_agent_id",
+        "caching_groups",
+        "caller_tags",
+        "deployment",
+        "deployment_model_name",
+        "endpoint",
+        "file_checksum",
+        "file_name",
+        "global_max_parallel_requests",
+        "guardrails",
+        "headers",
+        "hidden_params",
+        "inherited_tags",
+        "llm_api_timing_windows",
+        "max_retries",
+        "model_group",
+        "model_group_alias",
+        "model_group_size",
+        "model_info",
+        "original_model_group",
+        "previous_models",
+        "queue_time_seconds",
+        "requester_custom_headers",
+        "requester_ip_address",
+        "requester_metadata",
+        "spend_logs_metadata",
+        "standard_logging_guardrail_information",
+        "target_agent_id",
+        "used_client_oauth_token",
+        "user_agent",
+        "usage_object",
+        "verified_human_user_id",
+    }
+)
+_LITELLMS_PREFIXES = ("litellm_", "user_api_key", "user_api_end_user", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class CallMetadata:
+    """`fields` by their names in `FIELDS`; `rest` is everything else that the caller gave."""
+
+    fields: Mapping[str, Any]
+    rest: Mapping[str, Any]
+
+
+def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
+    """Return what the caller said in the metadata of a call.
+
+    Args:
+        params: LiteLLM's `litellm_params` of the call.
+    """
+    request = _mapping(params.get("proxy_server_request"))
+    inlets = _proxy_inlets(params, request) if request else _sdk_inlets(params)
+    fields: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
+    for inlet in inlets:
+        fields |= _fields(inlet)
+        rest |= {k: v for k, v in inlet.items() if k not in _NAMES and not _is_foreign(k)}
+    return CallMetadata(fields, {k: v for k, v in rest.items() if v is not None})
+
+
+def _sdk_inlets(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """The weakest first."""
+    return _mapping(params.get("litellm_metadata")), _mapping(params.get("metadata"))
+
+
+def _proxy_inlets(
+    params: Mapping[str, Any], request: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], ...]:
+    """The weakest first.
+
+    LiteLLM keeps the body's metadata as `requester_metadata` and adds its own to the dictionary
+    beside it, which is named `metadata` on some routes and `litellm_metadata` on others.
+    """
+    merged = {**_mapping(params.get("litellm_metadata")), **_mapping(params.get("metadata"))}
+    body = _mapping(request.get("body"))
+    pinned = _pinned(merged)
+    tags = merged.get("tags")
+    return (
+        from_headers(_mapping(request.get("headers"))),
+        _mapping(body.get("litellm_metadata")),
+        {**_mapping(merged.get("requester_metadata")), **({"tags": tags} if tags else {})},
+        pinned,
+    )
+
+
+def _pinned(merged: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in the metadata of team and key; the key's is the narrower one and wins."""
+    team = _fields(_mapping(merged.get("user_api_key_team_metadata")))
+    key = _fields(_mapping(merged.get("user_api_key_metadata")))
+    return {name: value for name, value in {**team, **key}.items() if name != "tags"}
+
+
+def from_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata in `langfuse_*` headers; JSON values are parsed.
+
+    Hyphens count as underscores, for some proxies drop headers with underscores.
+    """
+    named = {str(key).lower().replace("-", "_"): value for key, value in headers.items()}
+    return {
+        key: _header_value(key, value)
+        for key, value in named.items()
+        if key in _NAMES and key.startswith(PREFIX)
+    }
+
+
+def _header_value(key: str, value: object) -> object:
+    """An id stays text, also one of digits; objects, lists and booleans are JSON."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text[:1] in {"{", "["} or text in {"true", "false"}:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return value
+    return [tag.strip() for tag in text.split(",")] if key == "langfuse_tags" else value
+
+
+def _fields(inlet: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of one inlet by their own names; the plain spelling wins over the prefixed."""
+    prefixed = {_NAMES[k]: v for k, v in inlet.items() if k in _NAMES and v is not None}
+    plain = {k: v for k, v in inlet.items() if k in FIELDS and v is not None}
+    return {**prefixed, **plain}
+
+
+def _is_foreign(key: object) -> bool:
+    """Whether LiteLLM added the key; what begins with `langfuse_` may be a credential."""
+    return key in _LITELLMS or str(key).startswith((*_LITELLMS_PREFIXES, PREFIX))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
