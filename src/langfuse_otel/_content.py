@@ -73,7 +73,7 @@ def _tool_call(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
     return call if isinstance(call, Mapping) else {}
 
 
-def _choices(response: object) -> object:
+def answer_of(response: object) -> object:
     """The whole message, or the text of a completion; a list of them where there are several."""
     choices = part(response, "choices")
     if not isinstance(choices, Sequence) or isinstance(choices, str):
@@ -121,7 +121,7 @@ class Kind:
     operation: str
     type: ObservationType = "generation"
     input: Reader = _messages
-    output: Reader = _choices
+    output: Reader = answer_of
     has_usage: bool = True
 
 

@@ -7,12 +7,13 @@ observation is made with what there is.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from langfuse_otel._content import default_name, kind_of, model_name
+from langfuse_otel._content import answer_of, default_name, kind_of, model_name
 from langfuse_otel._identity import parent_of, without_context
 from langfuse_otel._metadata import CallMetadata, call_metadata
 from langfuse_otel._records import Clues, Json, Level, Observation, Parent, Prompt, TraceFields
@@ -175,6 +176,27 @@ def observation_of(
     )
 
 
+def unread_observation_of(observation: Observation) -> Observation:
+    """Return the observation of a stream that nobody read to its end.
+
+    The provider reports usage with the last chunk; before that LiteLLM counts what has come.
+    """
+    facts = {"stream": "not read to its end", "usage_is_estimated": True}
+    return replace(
+        observation,
+        level="WARNING",
+        status_message="The stream was not read to its end.",
+        metadata=json_text({**json.loads(observation.metadata or "{}"), **facts}),
+    )
+
+
+def partial_observation_of(observation: Observation, response: object) -> Observation:
+    """Return the observation of a stream that failed, with what it had said before."""
+    return (
+        observation if response is None else replace(observation, output=_json(answer_of(response)))
+    )
+
+
 def clues_of(kwargs: Mapping[str, Any], started_ns: int, ambient: Parent | None = None) -> Clues:
     """Return what decides about trace, parent and id; enough of it is known when a call starts."""
     call = _call(kwargs, None)
@@ -197,6 +219,11 @@ def clues_of(kwargs: Mapping[str, Any], started_ns: int, ambient: Parent | None 
     return (
         without_context(clues) if _is_true(call.fields.get("ignore_context_propagation")) else clues
     )
+
+
+def is_proxied(kwargs: Mapping[str, Any]) -> bool:
+    """Whether the call is a request to LiteLLM's proxy."""
+    return bool(_mapping(kwargs.get("litellm_params")).get("proxy_server_request"))
 
 
 def is_unauthenticated(kwargs: Mapping[str, Any]) -> bool:

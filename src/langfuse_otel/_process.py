@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from langfuse_otel import _pending
+from langfuse_otel import _pending, _streams
 
 if TYPE_CHECKING:
     from langfuse_otel._counts import Stats
@@ -56,6 +56,7 @@ def flush(timeout: float = 30.0) -> bool:
     """
     deadline = time.monotonic() + timeout
     drained = _pending.drain(timeout)
+    _streams.export_ended()
     return (_delivery is None or _delivery.flush(max(0.0, deadline - time.monotonic()))) and drained
 
 
@@ -63,6 +64,7 @@ async def aflush(timeout: float = 30.0) -> bool:
     """Do as `flush`, without blocking the event loop."""
     deadline = time.monotonic() + timeout
     drained = await _pending.adrain(timeout)
+    _streams.export_ended()
     if _delivery is None:
         return drained
     left = max(0.0, deadline - time.monotonic())
@@ -83,6 +85,7 @@ def end() -> None:
     """
     if "langfuse_otel.logger" in sys.modules:
         _pending.drain_at_exit()
+        _streams.export_all()
     if _delivery is not None:
         _delivery.shutdown(_shutdown_timeout_s)
 

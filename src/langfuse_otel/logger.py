@@ -5,21 +5,33 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 from opentelemetry import trace
 
+from langfuse_otel import _streams
 from langfuse_otel._links import trace_of_call
-from langfuse_otel._litellm import call_id_of, clues_of, is_unauthenticated, observation_of
+from langfuse_otel._litellm import (
+    call_id_of,
+    clues_of,
+    is_proxied,
+    is_unauthenticated,
+    observation_of,
+    partial_observation_of,
+    unread_observation_of,
+)
 from langfuse_otel._records import Parent
 from langfuse_otel.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from langfuse_otel._pipeline import Pipeline
+    from langfuse_otel._records import Observation
+    from langfuse_otel._streams import Stream
 
 log = logging.getLogger("langfuse_otel")
 
@@ -77,6 +89,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                 while len(self._ambient) > MAX_OPEN_CALLS:
                     self._ambient.popitem(last=False)
             self._pipeline().announce(clues_of(kwargs, 0, active))
+            if call_id and kwargs.get("stream"):
+                _streams.expect(call_id, self._left)
         except Exception as error:  # noqa: BLE001 - nothing of ours may reach the caller
             log.warning("langfuse-otel: a call could not be announced: %s", type(error).__name__)
 
@@ -84,25 +98,25 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
     ) -> None:
         """Export a synchronous call that succeeded."""
-        self._export(kwargs, response_obj, start_time, end_time)
+        self._succeeded(kwargs, response_obj, start_time, end_time)
 
     def log_failure_event(
         self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
     ) -> None:
         """Export a synchronous call that failed."""
-        self._export(kwargs, None, start_time, end_time)
+        self._failed(kwargs, start_time, end_time)
 
     async def async_log_success_event(
         self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
     ) -> None:
         """Export an asynchronous call that succeeded."""
-        self._export(kwargs, response_obj, start_time, end_time)
+        self._succeeded(kwargs, response_obj, start_time, end_time)
 
     async def async_log_failure_event(
         self, kwargs: Mapping[str, Any], response_obj: object, start_time: object, end_time: object
     ) -> None:
         """Export an asynchronous call that failed."""
-        self._export(kwargs, None, start_time, end_time)
+        self._failed(kwargs, start_time, end_time)
 
     async def async_post_call_response_headers_hook(
         self,
@@ -115,8 +129,42 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         found = trace_of_call(data.get("litellm_call_id"))
         return {TRACE_HEADER: found} if found else None
 
-    def _export(
+    def _succeeded(
         self, kwargs: Mapping[str, Any], response: object, started: object, ended: object
+    ) -> None:
+        """LiteLLM's proxy (1.106) reports a stream that its client left as a success."""
+        stream = _streams.finished(call_id_of(kwargs), self._left)
+        was_read = not is_proxied(kwargs) or stream is None or stream.is_complete
+
+        def finish(observation: Observation) -> Observation:
+            return observation if was_read else unread_observation_of(observation)
+
+        self._export(kwargs, response, started, ended, finish)
+
+    def _failed(self, kwargs: Mapping[str, Any], started: object, ended: object) -> None:
+        stream = _streams.finished(call_id_of(kwargs), self._left)
+
+        def finish(observation: Observation) -> Observation:
+            return partial_observation_of(observation, _assembled(stream) if stream else None)
+
+        self._export(kwargs, None, started, ended, finish)
+
+    def _left(self, stream: Stream) -> None:
+        """Export a stream that LiteLLM calls nobody back for."""
+
+        def finish(observation: Observation) -> Observation:
+            return observation if stream.is_complete else unread_observation_of(observation)
+
+        kwargs = stream.kwargs
+        self._export(kwargs, _assembled(stream), kwargs.get("start_time"), stream.ended, finish)
+
+    def _export(
+        self,
+        kwargs: Mapping[str, Any],
+        response: object,
+        started: object,
+        ended: object,
+        finish: Callable[[Observation], Observation],
     ) -> None:
         """Hand one finished call over. Nothing that goes wrong here may reach the caller."""
         try:
@@ -124,16 +172,16 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             if not pipeline.settings.enabled or is_unauthenticated(kwargs):
                 return
             ambient = self._ambient.pop(call_id_of(kwargs) or "", None) or _active_span()
-            pipeline.export(
-                lambda: observation_of(
-                    kwargs,
-                    response,
-                    started,
-                    ended,
-                    ambient=ambient,
-                    user_from=pipeline.user_from,
-                )
+            make = partial(
+                observation_of,
+                kwargs,
+                response,
+                started,
+                ended,
+                ambient=ambient,
+                user_from=pipeline.user_from,
             )
+            pipeline.export(lambda: finish(make()))
         except Exception as error:  # noqa: BLE001 - see above; the text might quote the call
             log.warning("langfuse-otel: a call could not be exported: %s", type(error).__name__)
 
@@ -145,6 +193,16 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
 
                 self._opened = Pipeline(read_settings(**self._arguments))
             return self._opened
+
+
+def _assembled(stream: Stream) -> object:
+    """What the chunks of a stream come to, as LiteLLM puts them together; None where it cannot."""
+    try:
+        return litellm.stream_chunk_builder(
+            list(stream.chunks), messages=stream.kwargs.get("messages")
+        )
+    except Exception:  # noqa: BLE001 - whatever LiteLLM raises, the call itself is still exported
+        return None
 
 
 def _active_span() -> Parent | None:

@@ -1,0 +1,171 @@
+"""Streams that nobody reads to the end, and streams that break."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from typing import TYPE_CHECKING, Any
+
+import litellm
+import pytest
+from litellm.litellm_core_utils import litellm_logging
+
+import langfuse_otel
+from langfuse_otel import _streams
+from programs import run_program
+from test_logger import LISTS, acomplete, complete
+
+if TYPE_CHECKING:
+    from langfuse_otel.testing import Collector, ReceivedSpan
+
+TEXT = "one two three four five six seven eight nine ten"
+
+
+@pytest.fixture
+def langfuse(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> Collector:
+    """A Langfuse that the environment points to, with the callback registered by name."""
+    for name in LISTS:
+        monkeypatch.setattr(litellm, name, [])
+    for name, value in collector.environment.items():
+        monkeypatch.setenv(name, value)
+    litellm_logging._in_memory_loggers.clear()
+    litellm.callbacks = ["langfuse_otel"]
+    return collector
+
+
+def start(chunks: int, stream: Any) -> Any:
+    """Read so many chunks of a stream."""
+    for _ in range(chunks):
+        next(stream)
+    return stream
+
+
+def only(langfuse: Collector) -> ReceivedSpan:
+    """Return the one span that a flush delivers."""
+    gc.collect()
+    assert langfuse_otel.flush(20)
+    [span] = langfuse.spans
+    return span
+
+
+def is_left(span: ReceivedSpan) -> bool:
+    """Whether the span is that of a stream which was left, with what it had said."""
+    output = span.json("langfuse.observation.output")["content"]
+    metadata = span.json("langfuse.observation.metadata")
+    return (
+        span.attributes["langfuse.observation.level"] == "WARNING"
+        and TEXT.startswith(output)
+        and 0 < len(output) < len(TEXT)
+        and metadata["usage_is_estimated"] is True
+        and span.json("langfuse.observation.usage_details")["total"] > 0
+        and "langfuse.observation.completion_start_time" in span.attributes
+    )
+
+
+def test_break(langfuse: Collector) -> None:
+    """A stream that is left in the middle is one WARNING with what it had said."""
+    start(4, complete(mock_response=TEXT, stream=True))
+
+    assert is_left(only(langfuse))
+
+
+def test_close(langfuse: Collector) -> None:
+    """An asynchronous stream that is closed in the middle is one WARNING."""
+
+    async def main() -> None:
+        stream = await acomplete(mock_response=TEXT, stream=True)
+        for _ in range(4):
+            await stream.__anext__()
+        await stream.aclose()
+        del stream
+
+    asyncio.run(main())
+
+    assert is_left(only(langfuse))
+
+
+def test_cancel(langfuse: Collector) -> None:
+    """A stream whose task is cancelled in the middle is one WARNING."""
+
+    async def read(begun: asyncio.Event) -> None:
+        stream = await acomplete(mock_response=TEXT, stream=True)
+        for _ in range(4):
+            await stream.__anext__()
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        begun = asyncio.Event()
+        task = asyncio.create_task(read(begun))
+        await begun.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main())
+
+    assert is_left(only(langfuse))
+
+
+def test_timer(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a flush a left stream is exported a little later by itself."""
+    monkeypatch.setattr(_streams, "GRACE_S", 0.01)
+    monkeypatch.setenv("LANGFUSE_FLUSH_INTERVAL", "0.01")
+    start(4, complete(mock_response=TEXT, stream=True))
+    gc.collect()
+    [span] = langfuse.wait_for(1)
+
+    assert is_left(span)
+
+
+def test_read_to_the_end(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that is read to the end is one observation without a warning."""
+    monkeypatch.setattr(_streams, "GRACE_S", 0.0)
+    for _ in complete(mock_response=TEXT, stream=True):
+        pass
+    span = only(langfuse)
+
+    assert span.attributes["langfuse.observation.level"] == "DEFAULT"
+    assert span.json("langfuse.observation.output")["content"] == TEXT
+    assert langfuse_otel.stats().created == 1
+    assert _streams._open == {}
+
+
+def test_end_of_the_program(collector: Collector) -> None:
+    """A stream that is still open when the program ends is exported."""
+    code = f"""
+import langfuse_otel, litellm
+litellm.callbacks = ["langfuse_otel"]
+stream = litellm.completion(**call(mock_response={TEXT!r}, stream=True))
+for _ in range(4):
+    next(stream)
+"""
+    run = run_program(code, collector)
+
+    assert len(collector.spans) == 1, run.stderr
+    assert is_left(collector.spans[0])
+
+
+def test_nothing_was_said(langfuse: Collector) -> None:
+    """A stream of which nobody read anything is no observation: there is nothing to show."""
+    complete(mock_response=TEXT, stream=True)
+    gc.collect()
+    langfuse_otel.flush(20)
+
+    assert langfuse.spans == []
+    assert _streams._open == {}
+
+
+def test_two_projects(langfuse: Collector) -> None:
+    """A left stream goes to each project that the call goes to."""
+    with type(langfuse)("pk-lf-2", "sk-lf-2") as second:
+        litellm.callbacks = [
+            langfuse_otel.LangfuseOtelLogger(
+                host=c.url, public_key=c.public_key, secret_key=c.secret_key
+            )
+            for c in (langfuse, second)
+        ]
+        start(4, complete(mock_response=TEXT, stream=True))
+        gc.collect()
+        assert langfuse_otel.flush(20)
+
+        assert [is_left(span) for span in langfuse.spans + second.spans] == [True, True]
