@@ -95,7 +95,7 @@ def test_check_wrong_keys(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiv
     result = check(monkeypatch, **keys(receiver, LANGFUSE_SECRET_KEY="sk-lf-wrong"))
 
     assert result.exit_code == 1
-    assert "PROBLEM       the keys are refused (HTTP 401)" in result.output
+    assert "PROBLEM         the keys are refused (HTTP 401)" in result.output
     assert "Copy both keys again" in result.output
     assert "test trace" not in result.output
 
@@ -106,7 +106,7 @@ def test_check_no_such_name(monkeypatch: pytest.MonkeyPatch) -> None:
     result = check(monkeypatch, LANGFUSE_OTEL_HOST="https://langfuse.invalid", **variables)
 
     assert result.exit_code == 1
-    assert "PROBLEM       langfuse.invalid has no address" in result.output
+    assert "PROBLEM         langfuse.invalid has no address" in result.output
 
 
 def test_check_closed_port(monkeypatch: pytest.MonkeyPatch) -> None:

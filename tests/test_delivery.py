@@ -187,6 +187,83 @@ def test_retry_after() -> None:
     assert (delivery.stats().queued, delivery.stats().sent) == (1, 1)
 
 
+def test_lanes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for a dead host counts as memory, too; the oldest goes, counted."""
+    langfuse = Langfuse(*[TryLater("no answer", 3600.0)] * 3)
+    delivery = delivering(langfuse, flush_at=1)
+    delivery.submit(an_item(1))
+    assert not delivery.flush(0.05)
+    monkeypatch.setattr(_delivery, "MAX_QUEUED_BYTES", 1)
+    delivery.submit(an_item(2))
+    delivery.submit(an_item(3))
+    langfuse.outcomes.clear()
+
+    assert delivery.flush(SOON_S)
+    assert langfuse.arrived == [3]
+    assert delivery.stats().dropped == {"queue_full": 2}
+    assert adds_up(delivery)
+
+
+def test_batches_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request carries at most so many bytes, or one span."""
+    monkeypatch.setattr(_delivery, "MAX_BATCH_BYTES", 100)
+    langfuse = Langfuse()
+    delivery = delivering(langfuse)
+    for number, size in enumerate((60, 60, 30, 300, 1), 1):
+        delivery.submit(an_item(number, size=size))
+
+    assert delivery.flush(SOON_S)
+    assert [ids for _, ids in langfuse.accepted] == [[1], [2, 3], [4], [5]]
+
+
+def test_late_answer_after_the_end() -> None:
+    """What was given up at the end is not counted again when its answer comes."""
+    langfuse = Langfuse()
+    langfuse.gate.clear()
+    delivery = delivering(langfuse, flush_at=1, timeout_s=SOON_S)
+    delivery.submit(an_item(1))
+    assert langfuse.posted.wait(SOON_S)
+    worker = delivery._thread
+    assert worker is not None
+    delivery.shutdown(0.01)
+    langfuse.gate.set()
+    worker.join(SOON_S)
+
+    assert delivery.stats().dropped == {"shutdown": 1}
+    assert delivery.stats().sent == 0
+    assert adds_up(delivery)
+
+
+def test_shutdown_interrupts_backoff() -> None:
+    """At the end what waits for its next attempt gets one at once."""
+    langfuse = Langfuse(TryLater("HTTP 503", 3600.0))
+    delivery = delivering(langfuse, flush_at=1)
+    delivery.submit(an_item(1))
+    assert langfuse.posted.wait(SOON_S)
+    delivery.shutdown(SOON_S)
+
+    assert langfuse.arrived == [1]
+
+
+def test_counts_always_add_up() -> None:
+    """At any moment each span is counted in exactly one place."""
+    delivery = delivering(Langfuse(), flush_at=3)
+    threads = [
+        threading.Thread(
+            target=lambda: [delivery.submit(an_item(number)) for number in range(1, 300)]
+        )
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    checks = [adds_up(delivery)]
+    while any(thread.is_alive() for thread in threads):
+        checks.append(adds_up(delivery))
+
+    assert all(checks)
+    assert delivery.flush(SOON_S)
+
+
 def test_rejected() -> None:
     """What Langfuse refuses is counted, with what it said."""
     langfuse = Langfuse(Rejected("HTTP 401 Invalid credentials", 401))

@@ -46,6 +46,8 @@ def answering(
         (429, {"Retry-After": "Sat, 21 Nov 2026 08:00:30 GMT"}, TryLater("HTTP 429", 30.0)),
         (429, {"Retry-After": "Sat, 21 Nov 2026 07:00:00 GMT"}, TryLater("HTTP 429", 0.0)),
         (429, {"Retry-After": "soon"}, TryLater("HTTP 429")),
+        (429, {"Retry-After": "99999999999"}, TryLater("HTTP 429", 3600.0)),
+        (429, {"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}, TryLater("HTTP 429", 3600.0)),
         (500, {}, TryLater("HTTP 500")),
         (502, {}, TryLater("HTTP 502")),
         (503, {"Retry-After": "1"}, TryLater("HTTP 503", 1.0)),
@@ -128,3 +130,10 @@ def test_no_compression() -> None:
 
     assert seen[0].content == b"body"
     assert "Content-Encoding" not in seen[0].headers
+
+
+def test_wrong_proxy_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy variable that no client can be made with is an outcome, too."""
+    monkeypatch.setenv("ALL_PROXY", "ftp://proxy.example")
+
+    assert isinstance(Sender().post(DESTINATION, b"", 1), Rejected)

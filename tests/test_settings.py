@@ -88,6 +88,9 @@ def test_host_forms(host: str, url: str) -> None:
     "host",
     [
         "ftp://x.example",
+        "https:/x.example",
+        "localhost:port",
+        "htps://pk:pass@x.example",
         "https://",
         "https://user:pass@x.example",
         "https://x.example?a=1",
@@ -378,3 +381,34 @@ def test_no_warning_for_good_settings(
     read_settings()
 
     assert caplog.messages == []
+
+
+def test_no_other_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that happens to be called like a field means nothing to us."""
+    for name in ("host", "HOST", "endpoint", "public_key", "release", "timeout"):
+        monkeypatch.setenv(name, "https://evil.example")
+
+    assert Settings().model_fields_set == set()
+
+
+def test_blank_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A blank variable leaves the next one its turn."""
+    monkeypatch.setenv("LANGFUSE_OTEL_HOST", "  ")
+    monkeypatch.setenv("LANGFUSE_BASE_URL", "https://b.example")
+
+    assert Settings().host == "https://b.example"
+
+
+def test_quoted_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quotes that a file left around a value do not change what it says."""
+    monkeypatch.setenv("LANGFUSE_TRACING_ENABLED", '"false"')
+
+    assert not Settings().enabled
+
+
+def test_argument_beats_every_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An argument wins over each of a field's variables."""
+    for variable in variables("host"):
+        monkeypatch.setenv(variable, "https://a.example")
+
+    assert Settings(host="https://b.example").host == "https://b.example"

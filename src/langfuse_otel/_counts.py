@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -28,47 +27,17 @@ class Stats:
     last_error: str | None = None
 
 
+@dataclass(slots=True)
 class Counts:
-    """The running count; safe to use from any thread."""
+    """The running count; whoever holds it guards it."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._created = 0
-        self._sent = 0
-        self._retries = 0
-        self._dropped: Counter[str] = Counter()
-        self._last_error: str | None = None
-
-    def created(self) -> None:
-        """Count one more observation."""
-        with self._lock:
-            self._created += 1
-
-    def sent(self, number: int) -> None:
-        """Count `number` observations as delivered."""
-        with self._lock:
-            self._sent += number
-
-    def retried(self, error: str) -> None:
-        """Count one request that must be sent again because of `error`."""
-        with self._lock:
-            self._retries += 1
-            self._last_error = error
-
-    def dropped(self, reason: str, number: int = 1, error: str | None = None) -> None:
-        """Count `number` observations as lost for `reason`."""
-        with self._lock:
-            self._dropped[reason] += number
-            self._last_error = error or self._last_error
+    created: int = 0
+    sent: int = 0
+    retries: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    last_error: str | None = None
 
     def stats(self, queued: int) -> Stats:
         """Return the count as it stands now; `queued` is what the caller sees waiting."""
-        with self._lock:
-            return Stats(
-                self._created,
-                self._sent,
-                queued,
-                self._retries,
-                MappingProxyType(dict(self._dropped)),
-                self._last_error,
-            )
+        dropped = MappingProxyType(dict(+self.dropped))
+        return Stats(self.created, self.sent, queued, self.retries, dropped, self.last_error)

@@ -2,6 +2,9 @@
 
 A span waits at most one flush interval, is sent together with the others for its destination, and
 is tried until it is delivered, refused, or the process ends. Whoever submits never waits.
+
+`_changed` guards everything that more than one thread touches, the counts among it, so that each
+span is counted in exactly one place at any moment.
 """
 
 from __future__ import annotations
@@ -20,11 +23,9 @@ from opentelemetry import context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 
 from langfuse_otel._counts import Counts, Stats
-from langfuse_otel._sender import Delivered, Rejected
-from langfuse_otel._spans import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("langfuse_otel")
 
 MAX_QUEUED_BYTES = 64 * 1024 * 1024
+MAX_BATCH_BYTES = 3_500_000
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 30.0
 WARN_EVERY_S = 60.0
@@ -66,6 +68,9 @@ class Lane:
     due: float = 0.0
 
 
+Numbered = tuple[int, Queued]
+
+
 class Delivery:
     """Delivers what is submitted, in the background.
 
@@ -96,30 +101,29 @@ class Delivery:
 
     def _begin(self) -> None:
         """The state of a process that has submitted nothing yet."""
-        self.counts = Counts()
-        self._sender: Sender | None = None
-        self._warned: dict[str, float] = {}
         self._changed = threading.Condition(threading.Lock())
+        self._counts = Counts()
+        self._warned: dict[str, float] = {}
+        self._sender: Sender | None = None
         self._queue: deque[Queued] = deque()
-        self._queued_bytes = 0
         self._lanes: dict[Destination, Lane] = {}
+        self._bytes = 0
         self._submitted = 0
         self._in_hand = range(0)
         self._first_at = 0.0
         self._flush_to = 0
         self._stop_at: float | None = None
+        self._life = object()
         self._thread: threading.Thread | None = None
 
     def submit(self, item: Queued) -> None:
         """Queue one span; returns at once. What does not fit pushes the oldest out, counted."""
-        self.counts.created()
         with self._changed:
+            self._counts.created += 1
             self._queue.append(item)
             self._submitted += 1
-            self._queued_bytes += item.size
-            while self._queued_bytes > MAX_QUEUED_BYTES and len(self._queue) > 1:
-                self._queued_bytes -= self._queue.popleft().size
-                self.counts.dropped("queue_full")
+            self._bytes += item.size
+            self._make_room()
             if len(self._queue) == 1:
                 self._first_at = self._clock()
             if len(self._queue) in {1, self._flush_at}:
@@ -127,11 +131,17 @@ class Delivery:
             if self._thread is None or not self._thread.is_alive():
                 self._start()
 
+    def lose(self, reason: str) -> None:
+        """Count one observation that ends before the queue."""
+        with self._changed:
+            self._counts.created += 1
+            self._counts.dropped[reason] += 1
+
     def flush(self, timeout_s: float) -> bool:
         """Send all that was submitted before; False if some of it still waits after `timeout_s`."""
         with self._changed:
             upto = self._submitted
-            self._flush_to = max(self._flush_to, upto)
+            self._flush_to = upto
             self._changed.notify_all()
             return self._changed.wait_for(lambda: self._oldest() > upto, timeout_s)
 
@@ -139,45 +149,43 @@ class Delivery:
         """Send what waits, for at most `timeout_s`; count the rest as lost."""
         with self._changed:
             self._stop_at = self._clock() + timeout_s
-            thread = self._thread
+            self._flush_to = self._submitted
+            life, thread = self._life, self._thread
             self._changed.notify_all()
         if thread and thread.is_alive():
             thread.join(timeout_s)
         else:
-            self._work()
-        left = self._abandon()
-        if self._sender is not None:
-            self._sender.close()
-            self._sender = None
-        if left:
-            self._lost("shutdown", left, "the process ended before Langfuse took them")
+            self._work(life)
+        self._abandon()
 
     def stats(self) -> Stats:
         """Return the counts as they stand now."""
         with self._changed:
-            return self.counts.stats(self._waiting())
+            return self._counts.stats(self._waiting())
 
     def _start(self) -> None:
-        thread = threading.Thread(target=self._work, name="langfuse-otel", daemon=True)
+        thread = threading.Thread(
+            target=self._work, args=(self._life,), name="langfuse-otel", daemon=True
+        )
         try:
             thread.start()
         except RuntimeError:
             return  # the interpreter is ending; `shutdown` does the work itself
         self._thread = thread
 
-    def _work(self) -> None:
+    def _work(self, life: object) -> None:
         """Send until told to stop. Our own requests are not traced: they would trace themselves."""
         token = context.attach(context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
         try:
-            while self._wait_for_work():
-                self._send_due(self._collect())
+            while self._wait_for_work(life):
+                self._send_due(self._collect(), life)
         finally:
             context.detach(token)
 
-    def _wait_for_work(self) -> bool:
+    def _wait_for_work(self, life: object) -> bool:
         """Wait until something is to be done; False when all is done and no more will come."""
         with self._changed:
-            while True:
+            while self._life is life:
                 now = self._clock()
                 if self._stop_at is not None and (now >= self._stop_at or self._is_empty()):
                     return False
@@ -185,6 +193,7 @@ class Delivery:
                 if wait_s is not None and wait_s <= 0:
                     return True
                 self._changed.wait(wait_s)
+        return False
 
     def _wait_s(self, now: float) -> float | None:
         """Seconds until the next thing to do, None if there is nothing."""
@@ -207,39 +216,40 @@ class Delivery:
             first = self._first_queued()
             self._in_hand = range(first, first + len(items))
             self._queue.clear()
-            self._queued_bytes = 0
             hurry_to, self._flush_to = self._flush_to, 0
         batches = [
             (destination, batch)
             for destination, numbered in _by_destination(items, first).items()
-            for batch in self._batches(numbered)
+            for chunk in _chunks(numbered, self._flush_at)
+            for batch in self._encoded(chunk)
         ]
         with self._changed:
             for destination, batch in batches:
                 self._lanes.setdefault(destination, Lane()).batches.append(batch)
+                self._bytes += len(batch.body)
+            self._bytes -= sum(item.size for item in items)
+            self._counts.dropped["unencodable"] += len(items) - sum(b.spans for _, b in batches)
             self._in_hand = range(0)
+            self._make_room()
             self._changed.notify_all()
         return hurry_to
 
-    def _batches(self, numbered: Sequence[tuple[int, Queued]]) -> list[Batch]:
-        chunks = (
-            numbered[start : start + self._flush_at]
-            for start in range(0, len(numbered), self._flush_at)
-        )
-        return [batch for chunk in chunks for batch in self._encoded(chunk)]
-
-    def _encoded(self, numbered: Sequence[tuple[int, Queued]]) -> list[Batch]:
+    def _encoded(self, numbered: Sequence[Numbered]) -> list[Batch]:
         """One batch; or, where a span cannot be encoded, each alone, so that it is lost alone."""
+        from langfuse_otel._spans import encoded  # noqa: PLC0415 - the worker alone pays for the SDK
+
         try:
             body = encoded([item.span() for _, item in numbered])
         except Exception as error:  # noqa: BLE001 - whatever one span does, the others go
             if len(numbered) == 1:
-                self._lost("unencodable", 1, type(error).__name__)
+                self._warn(
+                    "unencodable", f"lost a span that has no encoding: {type(error).__name__}"
+                )
                 return []
             return [batch for one in numbered for batch in self._encoded([one])]
         return [Batch(body, len(numbered), numbered[0][0])]
 
-    def _send_due(self, hurry_to: int) -> None:
+    def _send_due(self, hurry_to: int, life: object) -> None:
         with self._changed:
             now = self._clock()
             due = [
@@ -248,27 +258,21 @@ class Delivery:
                 if lane.due <= now or lane.batches[0].oldest <= hurry_to
             ]
         for destination, lane in due:
-            self._send(destination, lane)
+            while self._life is life and lane.batches and self._send(destination, lane, life):
+                pass
 
-    def _send(self, destination: Destination, lane: Lane) -> None:
-        """Send what waits in one lane, until it is empty or must wait."""
-        while lane.batches:
-            batch = lane.batches[0]
-            timeout_s = self._request_timeout()
-            if timeout_s <= 0:
-                return
-            outcome = self._post(destination, batch.body, timeout_s)
-            log.debug(
-                "langfuse-otel: %d spans to %s: %s", batch.spans, destination.traces_url, outcome
-            )
-            if isinstance(outcome, Delivered):
-                self.counts.sent(batch.spans)
-            elif isinstance(outcome, Rejected):
-                self._lost("rejected", batch.spans, outcome.reason)
-            else:
-                self._postpone(lane, outcome.reason, outcome.after_s)
-                return
-            self._settle(destination, lane)
+    def _send(self, destination: Destination, lane: Lane, life: object) -> bool:
+        """Send the first batch of a lane; False where the lane has to wait."""
+        timeout_s = self._request_timeout()
+        if timeout_s <= 0:
+            return False
+        batch = lane.batches[0]
+        outcome = self._post(destination, batch.body, timeout_s)
+        log.debug("langfuse-otel: %d spans to %s: %s", batch.spans, destination.traces_url, outcome)
+        with self._changed:
+            if self._life is not life:
+                return False  # given up meanwhile, and counted there
+            return self._settle(destination, lane, outcome)
 
     def _post(self, destination: Destination, body: bytes, timeout_s: float) -> Outcome:
         if self._sender is None:
@@ -280,37 +284,68 @@ class Delivery:
             return self._timeout_s
         return min(self._timeout_s, self._stop_at - self._clock())
 
-    def _settle(self, destination: Destination, lane: Lane) -> None:
-        """Take the first batch out of the lane; an empty lane is not kept, there may be many."""
-        with self._changed:
-            lane.failures = 0
-            lane.batches.popleft()
-            if not lane.batches:
-                self._lanes.pop(destination, None)
-            self._changed.notify_all()
-
-    def _postpone(self, lane: Lane, reason: str, after_s: float | None) -> None:
-        self.counts.retried(reason)
-        self._warn(reason, f"{reason}; will try again")
-        delay_s = backoff_s(lane.failures) if after_s is None else after_s
-        with self._changed:
+    def _settle(self, destination: Destination, lane: Lane, outcome: Outcome) -> bool:
+        """Book the outcome of the lane's first batch; False where it has to be sent again."""
+        batch = lane.batches[0]
+        if outcome.again:
+            self._counts.retries += 1
+            self._counts.last_error = outcome.reason
+            wait_s = backoff_s(lane.failures) if outcome.after_s is None else outcome.after_s
             lane.failures += 1
-            lane.due = self._clock() + delay_s
+            lane.due = self._clock() + wait_s
+            self._warn(outcome.reason, f"{outcome.reason}; will try again")
+            return False
+        if outcome.delivered:
+            self._counts.sent += batch.spans
+        else:
+            self._book_loss("rejected", batch.spans, outcome.reason)
+        lane.failures = 0
+        self._take_out(destination, lane)
+        self._changed.notify_all()
+        return True
 
-    def _lost(self, reason: str, spans: int, error: str) -> None:
-        self.counts.dropped(reason, spans, error)
+    def _take_out(self, destination: Destination, lane: Lane) -> Batch:
+        """Take the first batch out of a lane; an empty lane is not kept, there may be many."""
+        batch = lane.batches.popleft()
+        self._bytes -= len(batch.body)
+        if not lane.batches:
+            self._lanes.pop(destination, None)
+        return batch
+
+    def _make_room(self) -> None:
+        """Push the oldest out while more is held than may be: what waits longest, then the queue."""
+        while self._bytes > MAX_QUEUED_BYTES and len(self._lanes) + len(self._queue) > 1:
+            if self._lanes and not self._in_hand:
+                oldest = min(self._lanes, key=lambda d: self._lanes[d].batches[0].oldest)
+                lost = self._take_out(oldest, self._lanes[oldest]).spans
+            elif len(self._queue) > 1:
+                self._bytes -= self._queue.popleft().size
+                lost = 1
+            else:
+                return
+            self._book_loss("queue_full", lost, "more is waiting than memory may hold")
+
+    def _book_loss(self, reason: str, spans: int, error: str) -> None:
+        self._counts.dropped[reason] += spans
+        self._counts.last_error = error
         self._warn(reason + error, f"lost {spans} spans ({reason}): {error}")
 
-    def _abandon(self) -> int:
-        """Forget what still waits; return how many spans that were."""
+    def _abandon(self) -> None:
+        """Give up what still waits; a worker that still hangs in a request ends after it."""
         with self._changed:
             left = self._waiting()
+            if left:
+                self._book_loss("shutdown", left, "the process ended before Langfuse took them")
             self._queue.clear()
-            self._queued_bytes = 0
             self._lanes.clear()
+            self._in_hand = range(0)
+            self._bytes = 0
+            self._life = object()
             self._stop_at = self._thread = None
+            sender, self._sender = self._sender, None
             self._changed.notify_all()
-        return left
+        if sender is not None:
+            sender.close()
 
     def _warn(self, cause: str, text: str) -> None:
         """Log a problem, the same cause at most once a minute."""
@@ -319,12 +354,12 @@ class Delivery:
             self._warned[cause] = now
             log.warning("langfuse-otel: %s", text)
 
+    def _is_empty(self) -> bool:
+        return not self._queue and not self._lanes
+
     def _waiting(self) -> int:
         in_lanes = sum(batch.spans for lane in self._lanes.values() for batch in lane.batches)
         return len(self._queue) + len(self._in_hand) + in_lanes
-
-    def _is_empty(self) -> bool:
-        return not self._queue and not self._lanes
 
     def _first_queued(self) -> int:
         """Number of the oldest span in the queue; spans are numbered from 1 as they come."""
@@ -343,13 +378,25 @@ def backoff_s(failures: int, jitter: Callable[[], float] = random.random) -> flo
     return longest * (0.5 + jitter() / 2)
 
 
-def _by_destination(
-    items: Sequence[Queued], first: int
-) -> dict[Destination, list[tuple[int, Queued]]]:
-    found: dict[Destination, list[tuple[int, Queued]]] = {}
+def _by_destination(items: Sequence[Queued], first: int) -> dict[Destination, list[Numbered]]:
+    found: dict[Destination, list[Numbered]] = {}
     for number, item in enumerate(items, first):
         found.setdefault(item.destination, []).append((number, item))
     return found
+
+
+def _chunks(numbered: Sequence[Numbered], most: int) -> Iterator[list[Numbered]]:
+    """Cut into what fits into one request, by number and by size."""
+    chunk: list[Numbered] = []
+    size = 0
+    for one in numbered:
+        if chunk and (len(chunk) >= most or size + one[1].size > MAX_BATCH_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(one)
+        size += one[1].size
+    if chunk:
+        yield chunk
 
 
 def _after_fork(delivery: Delivery) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ TRACE = {
     "trace_user_id": "ada",
     "tags": ["demo"],
 }
+CONVERSATION = ("demo-session", "ada", 2)
 WEATHER = {
     "type": "function",
     "function": {
@@ -41,12 +43,16 @@ WEATHER_CALL = {
 
 @dataclass(frozen=True, slots=True)
 class DemoCall:
-    """One call, and what must arrive of it: the observation's name, level and answer."""
+    """One call, and what must arrive of it: the observation's name, level and answer.
+
+    `group` is the session, the user and the number of observations of its trace.
+    """
 
     name: str
     make: Callable[[], object]
     level: str = "DEFAULT"
     answer: str | None = None
+    group: tuple[str | None, str | None, int] = (None, None, 1)
 
 
 def calls() -> list[DemoCall]:
@@ -54,10 +60,10 @@ def calls() -> list[DemoCall]:
     return [
         DemoCall("chat gpt-4o-mini", _chat, answer="Hello! How can I help?"),
         DemoCall("streamed answer", _stream, answer="One, two, three."),
-        DemoCall("tool call", _tool_call),
+        DemoCall("tool call", _tool_call, answer='"name":"weather"'),
         DemoCall("failing call", _failure, level="ERROR"),
-        DemoCall("question", _question, answer="Paris."),
-        DemoCall("follow-up", _follow_up, answer="About two million people."),
+        DemoCall("question", _question, answer="Paris.", group=CONVERSATION),
+        DemoCall("follow-up", _follow_up, answer="About two million people.", group=CONVERSATION),
     ]
 
 
@@ -135,14 +141,21 @@ def make(made: list[DemoCall], host: str, public_key: str, secret_key: str) -> b
 
 
 def missing(made: list[DemoCall], traces: Sequence[TraceView]) -> list[str]:
-    """Return the names of calls that did not arrive as they were made, or arrived unasked."""
-    arrived = {o.name: o for trace in traces for o in trace.observations}
+    """Return the names of calls that did not arrive once and as they were made, or unasked."""
+    arrived = [(trace, o) for trace in traces for o in trace.observations]
+    names = Counter(o.name for _, o in arrived)
     expected = {call.name: call for call in made}
-    wrong = [name for name, call in expected.items() if not _is_as_made(call, arrived.get(name))]
-    return wrong + [name for name in arrived if name not in expected]
+    wrong = [
+        name
+        for name, call in expected.items()
+        if names[name] != 1 or not all(_is_as_made(call, *pair) for pair in arrived)
+    ]
+    return wrong + [name for name in names if name not in expected]
 
 
-def _is_as_made(call: DemoCall, observation: ObservationView | None) -> bool:
-    if observation is None or observation.level != call.level:
-        return False
-    return call.answer is None or call.answer in (observation.output or "")
+def _is_as_made(call: DemoCall, trace: TraceView, observation: ObservationView) -> bool:
+    if observation.name != call.name:
+        return True
+    answered = (call.answer or "") in (observation.output or "")
+    grouped = (trace.session_id, trace.user_id, len(trace.observations)) == call.group
+    return observation.level == call.level and answered and grouped

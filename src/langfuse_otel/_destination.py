@@ -58,7 +58,8 @@ def host_url(host: str) -> str:
         ValueError: `host` is no http(s) address.
     """
     text = unquoted(host)
-    url = checked_url(text if "://" in text else f"{_scheme_for(text)}://{text}").rstrip("/")
+    has_scheme = text.startswith(("http:", "https:")) or "://" in text
+    url = checked_url(text if has_scheme else f"{_scheme_for(text)}://{text}").rstrip("/")
     for suffix in (TRACES_PATH, OTEL_PATH):
         url = url.removesuffix(suffix)
     return url.rstrip("/")
@@ -79,10 +80,18 @@ def _is_loopback(name: str) -> bool:
 
 
 def checked_url(url: str) -> str:
-    """Return `url` if it is a plain http(s) address, raise a ValueError that says why not."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"not an http or https address: {url!r}")
+    """Return `url` if it is a plain http(s) address.
+
+    Raises:
+        ValueError: it is none; the text does not repeat it, for it may hold a password.
+    """
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ValueError("the address of Langfuse or the Collector is no http or https address")
     if parts.username or parts.password:
         raise ValueError(f"credentials do not belong into the address of {parts.hostname}")
     if parts.query or parts.fragment:

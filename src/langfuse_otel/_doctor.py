@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from langfuse_otel._destination import EU_CLOUD, US_CLOUD, unquoted
 from langfuse_otel._records import Clues, Observation
 from langfuse_otel._rest import get, projects
@@ -56,15 +58,18 @@ def resolved_lines(settings: Settings, destination: Destination) -> Iterator[tup
     if destination.public_key:
         yield "public key", f"{destination.public_key} ({settings.source('public_key')})"
         yield "secret key", f"{masked(settings)} ({settings.source('secret_key')})"
-    for name in ("environment", "release", "sample_rate", "compression"):
-        if settings.source(name) != "default":
-            yield name.replace("_", " "), f"{getattr(settings, name)} ({settings.source(name)})"
+    for name in type(settings).model_fields:
+        value, source = getattr(settings, name), settings.source(name)
+        if source != "default" and name not in {"host", "public_key", "secret_key"}:
+            shown = "***" if isinstance(value, SecretStr) else value
+            yield name.replace("_", " "), f"{shown} ({source})"
 
 
 def masked(settings: Settings) -> str:
     """Return the secret key so that its owner knows it again and nobody else learns it."""
     secret = unquoted(settings.secret_key.get_secret_value()) if settings.secret_key else ""
-    return f"{secret[:6]}...{len(secret)} characters" if len(secret) > 12 else "***"  # noqa: PLR2004
+    prefix = "sk-lf-" if secret.startswith("sk-lf-") else ""
+    return f"{prefix}...{len(secret)} characters"
 
 
 def _chosen_by(settings: Settings, destination: Destination) -> str:
@@ -192,7 +197,7 @@ def _send(settings: Settings, destination: Destination, observation: Observation
     from langfuse_otel._identity import identify  # noqa: PLC0415 - the SDK only when it is needed
     from langfuse_otel._spans import encoded, resource_of, span_of  # noqa: PLC0415
 
-    resource = resource_of(settings.service_name, settings.environment, settings.release)
+    resource = resource_of(settings.service_name, None, settings.release)
     span = span_of(observation, identify(observation.clues), resource)
     sender = Sender(settings.compression)
     try:

@@ -117,7 +117,8 @@ def _parent(clues: Clues, trace_id: int) -> Parent | None:
 
 
 def _observation(clues: Clues) -> int:
-    if clues.generation_id:
+    """The id that the caller gave belongs to the answer, not to the attempts that failed before."""
+    if clues.generation_id and not clues.is_superseded:
         return observation_id_of(clues.generation_id)
     return _hashed(f"{clues.call_id}|{clues.attempt}|{clues.started_ns}", 8)
 

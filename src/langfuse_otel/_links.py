@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from langfuse_otel._identity import identify, without_context
+from langfuse_otel.settings import read_settings
+
 if TYPE_CHECKING:
+    from langfuse_otel._records import Clues
     from langfuse_otel.settings import Settings
 
 # How many calls are remembered, the newest.
 MAX_CALLS = 10_000
 
-_traces: OrderedDict[str, int] = OrderedDict()
+_calls: OrderedDict[str, Clues] = OrderedDict()
 _projects: dict[str, str] = {}
-_lock = threading.Lock()
 
 
-def remember(call_id: str, trace_id: int) -> None:
-    """Remember in which trace a call of LiteLLM's is."""
-    with _lock:
-        _traces[call_id] = trace_id
-        while len(_traces) > MAX_CALLS:
-            _traces.popitem(last=False)
+def remember(clues: Clues) -> None:
+    """Remember a call of LiteLLM's by what decides about its trace."""
+    _calls[clues.call_id] = clues
+    while len(_calls) > MAX_CALLS:
+        _calls.popitem(last=False)
 
 
 def trace_of_call(call_id: object) -> str | None:
     """Return the trace id of a call as 32 hex digits; None for one that is not remembered."""
-    trace_id = _traces.get(call_id) if isinstance(call_id, str) else None
-    return None if trace_id is None else f"{trace_id:032x}"
+    clues = _calls.get(call_id) if isinstance(call_id, str) else None
+    if clues is None:
+        return None
+    if read_settings().ignore_context_propagation:
+        clues = without_context(clues)
+    return f"{identify(clues).trace_id:032x}"
 
 
 def trace_id(response: object) -> str | None:
@@ -55,8 +60,6 @@ def trace_url(response: object) -> str | None:
     Returns:
         The address; None where `trace_id` is None, or where Langfuse does not tell the project.
     """
-    from langfuse_otel.settings import read_settings  # noqa: PLC0415 - only a link needs it
-
     found = trace_id(response)
     if found is None:
         return None

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from langfuse_otel._content import answer_of, default_name, kind_of, model_name
 from langfuse_otel._identity import parent_of, without_context
@@ -159,7 +160,10 @@ def observation_of(
         started_ns=started_ns,
         ended_ns=max(started_ns, nanoseconds_of(ended)),
         completion_started_ns=_completion_start(call),
-        clues=clues_of(kwargs, started_ns, ambient),
+        clues=replace(
+            clues_of(kwargs, started_ns, ambient),
+            is_superseded=call.failed and _is_retried(call),
+        ),
         model=model_name(kwargs),
         model_parameters=_model_parameters(kwargs),
         input=given,
@@ -256,8 +260,17 @@ def _masked(call: _Call, name: str) -> Json | None:
     return json_text(REDACTED) if _is_true(call.fields.get(name)) else None
 
 
+def _is_retried(call: _Call) -> bool:
+    """Whether LiteLLM repeats the call if it fails: its router does, and `num_retries` says so."""
+    return "model_group" in _mapping(call.params.get("metadata")) or bool(
+        call.kwargs.get("num_retries") or call.params.get("num_retries")
+    )
+
+
 def _is_true(value: object) -> bool:
-    return value is True or (isinstance(value, str) and value.strip().lower() == "true")
+    """Whether a flag is set; in doubt it is, for a mask that fails open leaks."""
+    text = value.strip().lower() if isinstance(value, str) else value
+    return bool(text) and text not in {"false", "0", "no", "off", "none", "null"}
 
 
 def _model_parameters(kwargs: Mapping[str, Any]) -> Json | None:
@@ -293,6 +306,8 @@ def _level(call: _Call) -> Level:
 
 def _status_message(call: _Call) -> str:
     error = call.kwargs.get("exception")
+    if _is_true(call.fields.get("mask_input")):
+        return type(error).__name__  # the text of an error may quote the input
     text = message_of(error) if error else text_of(call.payload.get("error_str"))
     return text or type(error).__name__
 
@@ -339,8 +354,9 @@ def _error_facts(call: _Call) -> dict[str, Any]:
     information = _mapping(call.payload.get("error_information"))
     return {
         "exception.type": f"{type(error).__module__}.{type(error).__qualname__}",
-        "exception.stacktrace": call.kwargs.get("traceback_exception")
-        or information.get("traceback"),
+        "exception.stacktrace": None
+        if _is_true(call.fields.get("mask_input"))
+        else call.kwargs.get("traceback_exception") or information.get("traceback"),
         "error_code": information.get("error_code") or part(error, "status_code"),
         "llm_provider": information.get("llm_provider") or part(error, "llm_provider"),
     }
@@ -379,7 +395,7 @@ def _trace_fields(
         user_id=_user_id(call, user_from),
         session_id=call.text("session_id"),
         tags=_tags(call.fields.get("tags")),
-        metadata=json_text(trace_metadata) if isinstance(trace_metadata, Mapping) else None,
+        metadata=json_text(_named(trace_metadata)) if trace_metadata else None,
         version=call.text("trace_version") or call.text("version"),
         release=call.text("trace_release"),
         public=_is_true(call.fields.get("trace_public")) or None,
@@ -396,6 +412,11 @@ def _trace_fields(
         output=answer if "output" in changed else None,
         is_continued=True,
     )
+
+
+def _named(metadata: object) -> Mapping[str, Any]:
+    """Langfuse takes an object and drops anything else."""
+    return metadata if isinstance(metadata, Mapping) else {"trace_metadata": metadata}
 
 
 def _user_id(call: _Call, user_from: Sequence[str]) -> str | None:
@@ -421,9 +442,7 @@ def _documented(call: _Call) -> dict[str, str | bool | tuple[str, ...]]:
 def _as_attribute(value: object) -> str | bool | tuple[str, ...]:
     if isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        return clean(value)
-    return _tags(value) or json_text(value)
+    return text_of(value) or _tags(value) or json_text(value)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
@@ -434,9 +453,8 @@ def text_of(value: object) -> str | None:
     """Return a scalar as text; None for nothing, for empty text and for what is no scalar."""
     if isinstance(value, str):
         return clean(value) or None
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
-    return None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return str(value) if is_number or isinstance(value, UUID) else None
 
 
 def nanoseconds_of(moment: object) -> int:

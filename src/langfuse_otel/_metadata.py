@@ -42,29 +42,19 @@ PREFIX = "langfuse_"
 _ALIASES = {"langfuse_user_id": "trace_user_id", "langfuse_public": "trace_public"}
 _NAMES = {name: name for name in FIELDS} | {PREFIX + name: name for name in FIELDS} | _ALIASES
 
-# What LiteLLM's proxy and router put into the caller's metadata.
-_LITELLMS = frozenset(
+# What LiteLLM's router and SDK put into the caller's metadata ...
+_ROUTERS = frozenset(
     {
-        "actor_agent_id",
-        "agent_execution_mode",
-        "agent_id",
         "api_base",
-        "applied_guardrails",
         "attempted_fallbacks",
         "attempted_retries",
-        "billing_agent_id",
         "caching_groups",
-        "caller_tags",
         "deployment",
         "deployment_model_name",
-        "endpoint",
         "file_checksum",
         "file_name",
-        "global_max_parallel_requests",
-        "guardrails",
         "headers",
         "hidden_params",
-        "inherited_tags",
         "llm_api_timing_windows",
         "max_retries",
         "model_group",
@@ -73,20 +63,33 @@ _LITELLMS = frozenset(
         "model_info",
         "original_model_group",
         "previous_models",
-        "queue_time_seconds",
-        "requester_custom_headers",
-        "requester_ip_address",
-        "requester_metadata",
-        "spend_logs_metadata",
         "standard_logging_guardrail_information",
-        "target_agent_id",
-        "used_client_oauth_token",
-        "user_agent",
-        "usage_object",
-        "verified_human_user_id",
     }
 )
-_LITELLMS_PREFIXES = ("litellm_", "user_api_key", "user_api_end_user", "_")
+# ... and its proxy beside that.
+_PROXYS = _ROUTERS | {
+    "actor_agent_id",
+    "agent_execution_mode",
+    "agent_id",
+    "applied_guardrails",
+    "billing_agent_id",
+    "caller_tags",
+    "endpoint",
+    "global_max_parallel_requests",
+    "guardrails",
+    "inherited_tags",
+    "queue_time_seconds",
+    "requester_custom_headers",
+    "requester_ip_address",
+    "requester_metadata",
+    "spend_logs_metadata",
+    "target_agent_id",
+    "usage_object",
+    "used_client_oauth_token",
+    "user_agent",
+    "verified_human_user_id",
+}
+_LITELLMS_PREFIXES = ("litellm_", "user_api_key", "user_api_end_user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +108,12 @@ def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
     """
     request = _mapping(params.get("proxy_server_request"))
     inlets = _proxy_inlets(params, request) if request else _sdk_inlets(params)
+    foreign = _PROXYS if request else _ROUTERS
     fields: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     for inlet in inlets:
         fields |= _fields(inlet)
-        rest |= {k: v for k, v in inlet.items() if k not in _NAMES and not _is_foreign(k)}
+        rest |= {k: v for k, v in inlet.items() if k not in _NAMES and not _is_foreign(k, foreign)}
     return CallMetadata(fields, {k: v for k, v in rest.items() if v is not None})
 
 
@@ -178,9 +182,9 @@ def _fields(inlet: Mapping[str, Any]) -> dict[str, Any]:
     return {**prefixed, **plain}
 
 
-def _is_foreign(key: object) -> bool:
+def _is_foreign(key: object, foreign: frozenset[str]) -> bool:
     """Whether LiteLLM added the key; what begins with `langfuse_` may be a credential."""
-    return key in _LITELLMS or str(key).startswith((*_LITELLMS_PREFIXES, PREFIX))
+    return key in foreign or str(key).startswith((*_LITELLMS_PREFIXES, PREFIX))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

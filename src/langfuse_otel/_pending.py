@@ -13,6 +13,7 @@ import asyncio
 import inspect
 import sys
 import time
+from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +38,9 @@ def remember_callbacks(module: ModuleType) -> None:
 
 def drain_at_exit() -> None:
     """Run what the worker left behind, as LiteLLM does itself, though perhaps only after us."""
-    worker = _worker()
-    if worker is not None:
-        worker._flush_on_exit()  # noqa: SLF001
+    flush = getattr(_worker(), "_flush_on_exit", None)
+    if flush is not None:
+        flush()
     _run_forgotten()
 
 
@@ -50,11 +51,12 @@ def drain(timeout_s: float) -> bool:
     it does not wait for those: `adrain` does.
     """
     deadline = time.monotonic() + timeout_s
-    while not (_pool_is_idle() and (_in_event_loop() or _worker_is_idle())):
+    in_loop = _in_event_loop()
+    while not (_pool_is_idle() and (in_loop or _worker_is_idle())):
         if time.monotonic() >= deadline:
             return False
         time.sleep(POLL_S)
-    return True
+    return not in_loop or _worker_is_idle()
 
 
 async def adrain(timeout_s: float) -> bool:
@@ -72,18 +74,17 @@ async def adrain(timeout_s: float) -> bool:
 
 
 def _enqueue(
-    enqueue: Callable[[Callback], None],
+    enqueue: Callable[..., None],
     _worker: object,
-    arguments: tuple[Callback, ...],
-    named: dict[str, Callback],
+    arguments: tuple[Any, ...],
+    named: dict[str, Any],
 ) -> None:
-    callback = named["coroutine"] if named else arguments[0]
-    if "langfuse_otel.logger" not in sys.modules:
-        enqueue(callback)
+    if "langfuse_otel.logger" not in sys.modules or not _in_event_loop() or len(arguments) != 1:
+        enqueue(*arguments, **named)
         return
     for forgotten, context in _forgotten():
         context.run(lambda kept: enqueue(_remembered(kept)), forgotten)
-    enqueue(_remembered(callback))
+    enqueue(_remembered(arguments[0]))
 
 
 def _remembered(callback: Callback) -> Callback:
@@ -114,17 +115,21 @@ def _run_forgotten() -> None:
     loop = asyncio.new_event_loop()
     try:
         for callback, context in _forgotten():
-            context.run(loop.run_until_complete, callback)
+            with suppress(Exception):  # another integration's; LiteLLM's worker drops it as well
+                context.run(loop.run_until_complete, callback)
     finally:
         loop.close()
 
 
 def _pool_is_idle() -> bool:
+    """A child process has LiteLLM's pool, but none of its threads: nothing would be waited for."""
     pool = _member("litellm.litellm_core_utils.thread_pool_executor", "executor")
     try:
-        return bool(pool._work_queue.empty() and pool._idle_semaphore._value >= len(pool._threads))  # noqa: SLF001
+        if not any(thread.is_alive() for thread in pool._threads):  # noqa: SLF001
+            return True
+        return bool(pool._pending_slots._value >= pool._max_pending_tasks)  # noqa: SLF001
     except AttributeError:
-        return True
+        return pool is None or pool._work_queue.empty()  # noqa: SLF001
 
 
 def _worker_is_idle() -> bool:

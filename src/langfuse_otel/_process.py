@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 import threading
 import time
@@ -45,8 +46,8 @@ def delivery(settings: Settings) -> Delivery:
 def flush(timeout: float = 30.0) -> bool:
     """Send every call that has ended, and wait until Langfuse has it.
 
-    Waits for LiteLLM's pending callbacks first. Inside a running event loop use `aflush`, since
-    LiteLLM's asynchronous callbacks cannot run while this waits.
+    Waits for LiteLLM's pending callbacks first. Inside a running event loop use `aflush`: LiteLLM's
+    asynchronous callbacks cannot run while this waits, so it sends the rest and returns False.
 
     Args:
         timeout: longest wait, in seconds.
@@ -83,11 +84,15 @@ def end() -> None:
 
     LiteLLM's own exit hook may run after this one, so its left callbacks are run first.
     """
-    if "langfuse_otel.logger" in sys.modules:
-        _pending.drain_at_exit()
-        _streams.export_all()
-    if _delivery is not None:
-        _delivery.shutdown(_shutdown_timeout_s)
+    try:
+        if "langfuse_otel.logger" in sys.modules:
+            _pending.drain_at_exit()
+            _streams.export_all()
+    except Exception as error:  # noqa: BLE001 - whatever LiteLLM's callbacks raise, we still deliver
+        log.warning("langfuse-otel: a callback failed at the end: %s", type(error).__name__)
+    finally:
+        if _delivery is not None:
+            _delivery.shutdown(_shutdown_timeout_s)
 
 
 def show_debug_lines(settings: Settings) -> None:
@@ -104,3 +109,13 @@ def _sender(compression: str) -> Sender:
     from langfuse_otel._sender import Sender  # noqa: PLC0415 - the thread that sends imports httpx
 
     return Sender(compression)
+
+
+def _begin_in_child() -> None:
+    """A lock that another thread held when the process forked would never open."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)

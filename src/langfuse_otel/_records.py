@@ -47,7 +47,7 @@ class Clues:
 
     Texts are as the caller gave them; `call_id`, `attempt` and `started_ns` make the observation's
     own id. `ambient` was the active span when the call started, `remote` the one in a request's
-    `traceparent` header.
+    `traceparent` header. `is_superseded`: the attempt failed and another may follow.
     """
 
     call_id: str
@@ -57,9 +57,15 @@ class Clues:
     existing_trace_id: str | None = None
     parent_observation_id: str | None = None
     generation_id: str | None = None
+    is_superseded: bool = False
     litellm_trace_id: str | None = None
     remote: Parent | None = None
     ambient: Parent | None = None
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What makes one attempt of one call, whatever ids the caller gave it."""
+        return self.call_id, self.started_ns, self.attempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ def get(url: str, destination: Destination, timeout_s: float) -> tuple[int, Any]
     headers = {"Authorization": dict(destination.headers).get("Authorization", "")}
     try:
         response = httpx.get(url, headers=headers, timeout=timeout_s)
-    except httpx.HTTPError as error:
+    except Exception as error:  # noqa: BLE001 - also what a wrong proxy variable raises
         return 0, type(error).__name__
     try:
         return response.status_code, response.json()

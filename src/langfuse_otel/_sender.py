@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
 
@@ -24,17 +24,27 @@ if TYPE_CHECKING:
 # 500 is Langfuse's answer when its storage or queue fails: nothing was stored, sending again helps.
 RETRYABLE = frozenset({408, 425, 429, *range(500, 600)})
 MAX_REASON = 200
+# However long a server asks to wait, it is asked again after this.
+LONGEST_WAIT_S = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """Langfuse has it."""
 
+    delivered: ClassVar[bool] = True
+    again: ClassVar[bool] = False
+    reason: ClassVar[str] = ""
+    after_s: ClassVar[float | None] = None
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """Langfuse will not take it, however often it is sent."""
 
+    delivered: ClassVar[bool] = False
+    again: ClassVar[bool] = False
+    after_s: ClassVar[float | None] = None
     reason: str
     status: int
 
@@ -43,6 +53,8 @@ class Rejected:
 class TryLater:
     """Nobody took it now; `after_s` is what the server asked to wait, in seconds."""
 
+    delivered: ClassVar[bool] = False
+    again: ClassVar[bool] = True
     reason: str
     after_s: float | None = None
 
@@ -65,11 +77,8 @@ class Sender:
         transport: httpx.BaseTransport | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
-        self._client = httpx.Client(
-            transport=transport,
-            follow_redirects=False,
-            headers={"User-Agent": f"langfuse-otel/{__version__}"},
-        )
+        self._transport = transport
+        self._client: httpx.Client | None = None
         self._gzip = compression == "gzip"
         self._now = now
 
@@ -80,7 +89,7 @@ class Sender:
             headers["Content-Encoding"] = "gzip"
             body = gzip.compress(body, compresslevel=1, mtime=0)
         try:
-            response = self._client.post(
+            response = self._connected().post(
                 destination.traces_url, content=body, headers=headers, timeout=timeout_s
             )
         except httpx.TimeoutException:
@@ -93,7 +102,18 @@ class Sender:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
+
+    def _connected(self) -> httpx.Client:
+        """Made at the first request: it reads proxy variables, and fails where they are wrong."""
+        if self._client is None:
+            self._client = httpx.Client(
+                transport=self._transport,
+                follow_redirects=False,
+                headers={"User-Agent": f"langfuse-otel/{__version__}"},
+            )
+        return self._client
 
     def _outcome(self, response: httpx.Response) -> Outcome:
         status = response.status_code
@@ -108,14 +128,14 @@ class Sender:
         """`Retry-After` in seconds, from either form that RFC 9110 allows."""
         text = response.headers.get("Retry-After", "").strip()
         if text.isdecimal():
-            return float(text)
+            return min(float(text), LONGEST_WAIT_S)
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)
-        return max(0.0, (moment - self._now()).total_seconds())
+        return min(LONGEST_WAIT_S, max(0.0, (moment - self._now()).total_seconds()))
 
 
 def _message(response: httpx.Response) -> str:

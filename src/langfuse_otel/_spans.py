@@ -6,6 +6,7 @@ application's own OpenTelemetry set-up is read or changed.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -26,6 +27,7 @@ SCOPE = InstrumentationScope("langfuse_otel", __version__)
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
+@cache
 def resource_of(service_name: str | None, environment: str | None, release: str | None) -> Resource:
     """Return the resource of our spans: little, since Langfuse copies it into every observation."""
     return Resource(

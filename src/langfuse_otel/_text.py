@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
+from pydantic_core import to_json, to_jsonable_python
 
 # Langfuse runs on Node, where an integer is exact up to this.
 MAX_EXACT_INTEGER = 2**53
@@ -32,7 +32,7 @@ def json_text(value: object) -> str:
             fallback=described,
             exclude_none=True,
         )
-    except (PydanticSerializationError, ValueError, RecursionError):
+    except Exception:  # noqa: BLE001 - an object may raise anything when it is read
         return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
     if _PERHAPS_TOO_LARGE.search(text):
         exact = _plain(json.loads(text))
@@ -72,10 +72,13 @@ def _plain(value: Any, depth: int = 0, above: frozenset[int] = frozenset()) -> A
     if id(value) in above or depth >= MAX_DEPTH:
         return "..."
     inside = above | {id(value)}
-    if isinstance(value, Mapping):
-        return {_key(k): _plain(v, depth + 1, inside) for k, v in list(value.items())}
-    if isinstance(value, (list, tuple, AbstractSet)):
-        return [_plain(item, depth + 1, inside) for item in list(value)]
+    try:
+        if isinstance(value, Mapping):
+            return {_key(k): _plain(v, depth + 1, inside) for k, v in list(value.items())}
+        if isinstance(value, (list, tuple, AbstractSet)):
+            return [_plain(item, depth + 1, inside) for item in list(value)]
+    except Exception:  # noqa: BLE001 - as above
+        return described(value)
     return _plain(_dumped(value), depth + 1, inside)
 
 
@@ -85,8 +88,16 @@ def _scalar(value: str | float | None) -> str | float | None:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if abs(value) <= MAX_EXACT_INTEGER else str(value)
+        return value if abs(value) <= MAX_EXACT_INTEGER else _digits(value)
     return value if math.isfinite(value) else str(value)
+
+
+def _digits(value: int) -> str:
+    """Python refuses to write out integers of thousands of digits."""
+    try:
+        return str(value)
+    except ValueError:
+        return hex(value)
 
 
 def _key(key: object) -> str:
@@ -96,5 +107,5 @@ def _key(key: object) -> str:
 def _dumped(value: object) -> object:
     try:
         return to_jsonable_python(value, bytes_mode="base64", fallback=described)
-    except (PydanticSerializationError, ValueError, RecursionError):
+    except Exception:  # noqa: BLE001 - as above
         return described(value)

@@ -67,7 +67,8 @@ def _inputs(usage: object, prompt: int) -> dict[str, int]:
     details = part(usage, "prompt_tokens_details") or part(usage, "input_tokens_details")
     found = _parts(_INPUT_PARTS, details, prompt)
     if not found.get("input_cached_tokens"):
-        found |= _parts({"input_cached_tokens": ("cache_read_input_tokens",)}, usage, prompt)
+        left = prompt - sum(found.values())
+        found |= _parts({"input_cached_tokens": ("cache_read_input_tokens",)}, usage, left)
     written = found.get("input_cache_creation", 0)
     by_lifetime = _parts(_CACHE_WRITES, part(details, "cache_creation_token_details"), written)
     if written and sum(by_lifetime.values()) == written:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from langfuse_otel._version import __version__
 from langfuse_otel.settings import Settings, warnings_about
 
-LABEL_WIDTH = 12
+LABEL_WIDTH = 14
 NEEDS_DEV = "The local receiver is not installed. Run: pip install 'langfuse-otel[dev]'"
 NEXT_STEPS = """\
 All {number} calls arrived as they were sent. To see your own:
@@ -44,7 +44,7 @@ def check(*, with_litellm: bool) -> None:
     for label, text in resolved_lines(settings, destination):
         click.echo(f"{label:<{LABEL_WIDTH}}  {text}")
     for text in warnings_about(settings):
-        click.secho(f"note          {text}", fg="yellow")
+        click.secho(f"{'note':<{LABEL_WIDTH}}  {text}", fg="yellow")
     good = True
     for finding in examine(settings, destination):
         _report(good=finding.good, text=finding.text, cure=finding.cure)
@@ -52,7 +52,7 @@ def check(*, with_litellm: bool) -> None:
     if with_litellm:
         good = _check_litellm() and good
     if not settings.enabled:
-        click.secho("note          tracing is turned off by the environment", fg="yellow")
+        click.secho(f"{'note':<{LABEL_WIDTH}}  tracing is turned off", fg="yellow")
     raise SystemExit(0 if good else 1)
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import OrderedDict
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 from opentelemetry import trace
 
-from langfuse_otel import _streams
-from langfuse_otel._links import trace_of_call
+from langfuse_otel import _links, _streams
 from langfuse_otel._litellm import (
     call_id_of,
     clues_of,
@@ -42,6 +43,8 @@ MAX_OPEN_CALLS = 10_000
 TRACE_HEADER = "x-langfuse-trace-id"
 LANGFUSE_SCOPE = "langfuse-sdk"
 
+_opening = threading.Lock()
+
 
 class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
     """LiteLLM's callback `langfuse_otel`.
@@ -65,9 +68,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         super().__init__(**settings)
         self.callback_name = callback_name
         # LiteLLM takes two loggers for one unless a plain attribute tells them apart.
-        self.project = f"{own.get('public_key', '')}@{own.get('host', '')}"
+        self.fingerprint = sha256(repr(sorted(own.items())).encode()).hexdigest()
         self._arguments = own
-        self._opening = threading.Lock()
         self._opened: Pipeline | None = None
         self._ambient: OrderedDict[str, Parent] = OrderedDict()
 
@@ -88,7 +90,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                 self._ambient[call_id] = active
                 while len(self._ambient) > MAX_OPEN_CALLS:
                     self._ambient.popitem(last=False)
-            self._pipeline().announce(clues_of(kwargs, 0, active))
+            _links.remember(clues_of(kwargs, 0, active))
             if call_id and kwargs.get("stream"):
                 _streams.expect(call_id, self._left)
         except Exception as error:  # noqa: BLE001 - nothing of ours may reach the caller
@@ -126,7 +128,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         request_headers: object = None,
     ) -> dict[str, str] | None:
         """Return the header by which the proxy's client finds the trace of its request."""
-        found = trace_of_call(data.get("litellm_call_id"))
+        found = _links.trace_of_call(data.get("litellm_call_id"))
         return {TRACE_HEADER: found} if found else None
 
     def _succeeded(
@@ -187,7 +189,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
 
     def _pipeline(self) -> Pipeline:
         """Settings are read at the first call, so that a program may set them after the import."""
-        with self._opening:
+        with _opening:
             if self._opened is None:
                 from langfuse_otel._pipeline import Pipeline  # noqa: PLC0415 - first call, not import
 
@@ -233,3 +235,13 @@ class StayingLogger(LangfuseOtelLogger):
         super().log_pre_api_call(model, messages, kwargs)
         if self not in litellm.success_callback or self not in litellm.failure_callback:
             self.register()
+
+
+def _begin_in_child() -> None:
+    """A lock that another thread held when the process forked would never open."""
+    global _opening  # noqa: PLW0603
+    _opening = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)

@@ -10,11 +10,11 @@ import logging
 import os
 import re
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from opentelemetry.util.re import parse_env_headers
 from pydantic import AfterValidator, AliasChoices, Field, PrivateAttr, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from langfuse_otel._destination import (
     SDK_HEADERS,
@@ -26,6 +26,9 @@ from langfuse_otel._destination import (
     langfuse_destination,
     unquoted,
 )
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 log = logging.getLogger("langfuse_otel")
 
@@ -60,9 +63,8 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         populate_by_name=True,
-        case_sensitive=True,
-        env_ignore_empty=True,
         hide_input_in_errors=True,
+        allow_inf_nan=False,
     )
 
     public_key: Unquoted | None = Field(
@@ -126,6 +128,7 @@ class Settings(BaseSettings):
     flush_interval: float = Field(
         1.0,
         ge=0,
+        le=3_600,
         validation_alias="LANGFUSE_FLUSH_INTERVAL",
         description="Longest wait of a span before it is sent, in seconds.",
         examples=["0.5"],
@@ -140,13 +143,18 @@ class Settings(BaseSettings):
     timeout: float = Field(
         10.0,
         gt=0,
+        le=3_600,
         validation_alias="LANGFUSE_TIMEOUT",
-        description="Time limit of one request to Langfuse, in seconds.",
+        description=(
+            "Longest wait for Langfuse in one request, in seconds: to connect, to take the next "
+            "part of the request, to answer."
+        ),
         examples=["20"],
     )
     shutdown_timeout: float = Field(
         5.0,
         ge=0,
+        le=3_600,
         validation_alias="LANGFUSE_OTEL_SHUTDOWN_TIMEOUT",
         description="Longest time that the end of the process waits for delivery, in seconds.",
         examples=["10"],
@@ -235,6 +243,18 @@ class Settings(BaseSettings):
         examples=["https://langfuse.example.com"],
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - it takes more names than ours
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take arguments, then the variables that the fields name and no other."""
+        return init_settings, _Variables(settings_cls)
+
     @property
     def enabled(self) -> bool:
         """False when any variable turns the library off."""
@@ -270,7 +290,33 @@ class Settings(BaseSettings):
         """Return where the field `name` was set: `argument`, a variable's name, or `default`."""
         if name in self._arguments:
             return "argument"
-        return next((v for v in variables(name) if os.environ.get(v)), "default")
+        return set_variable(name) or "default"
+
+
+class _Variables(PydanticBaseSettingsSource):
+    """The environment: the first variable of a field that is set, without quotes around it."""
+
+    def get_field_value(
+        self,
+        field: FieldInfo,  # noqa: ARG002 - the base class's signature
+        field_name: str,
+    ) -> tuple[Any, str, bool]:
+        """Return the value of one field, the variable it comes from, and that it is no JSON."""
+        variable = set_variable(field_name) or ""
+        return unquoted(os.environ.get(variable, "")), variable, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the values of the fields that no argument sets, by their variables."""
+        fields = self.settings_cls.model_fields.items()
+        left = (
+            self.get_field_value(f, name) for name, f in fields if name not in self.current_state
+        )
+        return {variable: value for value, variable, _ in left if variable}
+
+
+def set_variable(name: str) -> str | None:
+    """Return the variable that sets the field `name`; blank ones count as not set."""
+    return next((v for v in variables(name) if unquoted(os.environ.get(v, ""))), None)
 
 
 def _keys(settings: Settings) -> tuple[str, str] | None:
@@ -329,7 +375,7 @@ def warnings_about(settings: Settings) -> list[str]:
 
 
 def _host_warnings(settings: Settings) -> list[str]:
-    found = {v: os.environ[v] for v in variables("host") if os.environ.get(v)}
+    found = {v: text for v in variables("host") if (text := unquoted(os.environ.get(v, "")))}
     different = {host_or_text(value) for value in found.values()}
     if len(different) < 2 or settings.source("host") == "argument":  # noqa: PLR2004
         return []
