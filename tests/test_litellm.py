@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls import ENDED, MESSAGES, STARTED, a_call, a_response, observed
-from langfuse_otel._litellm import observation_of
-from langfuse_otel._records import Parent
+from langfuse_otel._litellm import is_unauthenticated, observation_of
+from langfuse_otel._records import Parent, Prompt, TraceFields
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
 FAILURE: dict[str, Any] = {
@@ -308,6 +308,153 @@ def test_arguments_are_not_changed() -> None:
     observed(call)
 
     assert call == before
+
+
+class LangfusePrompt:
+    """As the Langfuse SDK's prompt objects are."""
+
+    name = "greeting"
+    version = 3
+
+
+@pytest.mark.parametrize(
+    ("metadata", "arguments", "prompt"),
+    [
+        ({"prompt": LangfusePrompt()}, {}, Prompt("greeting", 3)),
+        ({"prompt": {"name": "greeting", "version": 3}}, {}, Prompt("greeting", 3)),
+        ({"prompt_name": "greeting", "prompt_version": "3"}, {}, Prompt("greeting", 3)),
+        ({"prompt": "greeting", "prompt_version": 3}, {}, Prompt("greeting", 3)),
+        ({}, {"prompt_id": "greeting", "prompt_version": 3}, Prompt("greeting", 3)),
+        ({"prompt": {"name": "greeting"}}, {}, None),
+        ({"prompt": {"name": "greeting", "version": "latest"}}, {}, None),
+        ({"prompt": {"version": 3}}, {}, None),
+        ({"prompt": {"name": "greeting", "version": True}}, {}, None),
+        ({}, {}, None),
+    ],
+    ids=[
+        "object",
+        "dictionary",
+        "name-and-version",
+        "text",
+        "litellm",
+        "no-version",
+        "label",
+        "no-name",
+        "boolean",
+        "none",
+    ],
+)
+def test_prompt(metadata: dict[str, Any], arguments: dict[str, Any], prompt: Prompt | None) -> None:
+    """A prompt is linked by name and whole number together, or not at all."""
+    assert observed(a_call(metadata, **arguments)).prompt == prompt
+
+
+def test_continued_trace() -> None:
+    """A continuation changes what it names of the trace, and nothing else."""
+    trace = observed(
+        existing_trace_id="t-1",
+        update_trace_keys=["input", "trace_metadata", "trace_release", "version"],
+        trace_name="never",
+        trace_user_id="u",
+        session_id="s",
+        tags=["a"],
+        version="v-2",
+        trace_metadata={"k": "new"},
+        trace_release="r-2",
+    ).trace
+
+    assert trace == TraceFields(
+        metadata='{"k":"new"}',
+        version="v-2",
+        release="r-2",
+        input=json.dumps(MESSAGES, separators=(",", ":")),
+        is_continued=True,
+    )
+
+
+def test_continued_and_masked() -> None:
+    """A masked continuation replaces the trace's input and output by the redaction text."""
+    trace = observed(
+        existing_trace_id="t-1",
+        update_trace_keys=["input", "output"],
+        mask_input=True,
+        mask_output=True,
+    ).trace
+
+    assert (trace.input, trace.output) == ('"redacted-by-litellm"', '"redacted-by-litellm"')
+
+
+def test_debug() -> None:
+    """With debug_langfuse the metadata that came in is shown, without credentials."""
+    call = a_call({"debug_langfuse": True, "mine": 1, "langfuse_secret_key": "sk-lf-1"})
+    found = metadata_of(call, a_response())
+
+    assert found["metadata_passed_to_litellm"] == {"debug_langfuse": True, "mine": 1}
+
+
+def test_user_order() -> None:
+    """The order in which a user is looked for can be chosen."""
+    call = a_call({"trace_user_id": "meta"}, user="arg")
+    made = observation_of(call, a_response(), STARTED, ENDED, user_from=("argument", "metadata"))
+
+    assert made.trace.user_id == "arg"
+
+
+def test_per_call_opt_out() -> None:
+    """A call can stay out of the active span by itself."""
+    call = a_call({"ignore_context_propagation": True})
+    clues = observation_of(call, a_response(), STARTED, ENDED, ambient=Parent(1, 2)).clues
+
+    assert clues.ambient is None
+
+
+def test_masked_failure_does_not_quote() -> None:
+    """Where the input is masked, an error shows its type and not its text, which may quote it."""
+    call = a_call({"mask_input": True}, **{**FAILURE, "exception": ValueError("hi is bad")})
+    observation = observed(call, None)
+
+    assert observation.status_message == "ValueError"
+    assert "Traceback" not in (observation.metadata or "")
+
+
+def test_unauthenticated() -> None:
+    """What the proxy rejected before it knew who asked is told apart from what it rejected later."""
+    rejected = a_call({"user_api_key_hash": None}, litellm_no_upstream_llm_call=True)
+    known = copy.deepcopy(rejected)
+    known["litellm_params"]["proxy_server_request"] = {"url": "http://proxy"}
+
+    assert is_unauthenticated(rejected)
+    assert not is_unauthenticated(known)
+    assert not is_unauthenticated(a_call())
+    assert observed({**known, **FAILURE}, None).level == "WARNING"
+
+
+@pytest.mark.parametrize("value", ["x" * 5_000, 7, None, ["a"], {"a": 1}, float("nan")])
+def test_odd_names(value: object) -> None:
+    """A name of any kind becomes one that Langfuse keeps."""
+    observation = observed(generation_name=value, trace_name=value)
+
+    assert 0 < len(observation.name) <= 1_000
+    assert len(observation.trace.name or "") <= 1_000
+
+
+def test_many_tools_and_keys() -> None:
+    """500 tools and 300 metadata keys take nothing else away."""
+    call = a_call({f"k{i}": i for i in range(300)}, optional_params={"tools": [TOOL] * 500})
+    observation = observed(call)
+
+    assert len(json.loads(observation.input or "")["tools"]) == 500
+    assert {f"k{i}" for i in range(300)} <= set(json.loads(observation.metadata or ""))
+    assert observation.usage is not None
+
+
+def test_retried_failure_gives_up_its_id() -> None:
+    """A failed attempt of the router leaves the caller's id to the attempt that answers."""
+    metadata = {"generation_id": "g", "model_group": "house"}
+
+    assert observed(a_call(metadata, **FAILURE), None).clues.is_superseded
+    assert not observed(a_call(metadata)).clues.is_superseded
+    assert not observed(a_call({"generation_id": "g"}, **FAILURE), None).clues.is_superseded
 
 
 JSON = st.recursive(

@@ -107,6 +107,56 @@ def test_one_span_for_each_request(proxy: tuple[httpx.Client, Collector]) -> Non
     assert {span.attributes["langfuse.observation.type"] for span in spans} == {"generation"}
 
 
+def test_headers(proxy: tuple[httpx.Client, Collector]) -> None:
+    """Metadata in headers takes effect, and the client learns the trace of its request."""
+    client, collector = proxy
+    before = len(collector.spans)
+    headers = {"langfuse_trace_user_id": "ada", "langfuse_trace_metadata": '{"key":"value"}'}
+    answer = client.post("/v1/chat/completions", json=body(), headers=headers)
+    span = collector.wait_for(before + 1)[before]
+
+    assert span.attributes["user.id"] == "ada"
+    assert span.json("langfuse.trace.metadata") == {"key": "value"}
+    assert answer.headers["x-langfuse-trace-id"] == span.trace_id
+
+
+def test_traceparent(proxy: tuple[httpx.Client, Collector]) -> None:
+    """A request with a traceparent is a child of that span."""
+    client, collector = proxy
+    before = len(collector.spans)
+    trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    headers = {"traceparent": f"00-{trace}-{parent}-01"}
+    client.post("/v1/chat/completions", json=body(), headers=headers)
+    span = collector.wait_for(before + 1)[before]
+
+    assert (span.trace_id, span.parent_id) == (trace, parent)
+
+
+def test_unauthenticated(proxy: tuple[httpx.Client, Collector]) -> None:
+    """What an unknown client says is not stored."""
+    client, collector = proxy
+    before = len(collector.spans)
+    headers = {"Authorization": "Bearer sk-unknown"}
+    answer = client.post("/v1/chat/completions", json=body("from nobody"), headers=headers)
+    client.post("/v1/chat/completions", json=body("from somebody"))
+    collector.wait_for(before + 1)
+
+    assert answer.status_code in {400, 401, 403}
+    assert b"from nobody" not in b"".join(collector.bodies)
+
+
+def test_client_that_leaves(proxy: tuple[httpx.Client, Collector]) -> None:
+    """A stream whose client leaves is one WARNING with what had been said."""
+    client, collector = proxy
+    before = len(collector.spans)
+    with client.stream("POST", "/v1/chat/completions", json=body("slow", stream=True)) as answer:
+        next(answer.iter_lines())
+    span = collector.wait_for(before + 1)[before]
+
+    assert span.attributes["langfuse.observation.level"] == "WARNING"
+    assert ANSWER.startswith(span.json("langfuse.observation.output")["content"])
+
+
 def test_nothing_secret(proxy: tuple[httpx.Client, Collector]) -> None:
     """Neither the proxy's key nor the provider's is in any span."""
     client, collector = proxy

@@ -30,7 +30,7 @@ BUCKETS = {
 
 
 class Upstream:
-    """Answers chat completions; a message `fail` is answered with status 500."""
+    """Answers chat completions: `fail` with status 500, `slow` with half a stream and silence."""
 
     def __init__(self) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
@@ -62,10 +62,23 @@ class _Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if request["messages"][-1]["content"] == "fail":
             self._answer(500, b'{"error": {"message": "overloaded", "type": "server_error"}}')
+        elif request["messages"][-1]["content"] == "slow":
+            self._begin(_events(request))
         elif request.get("stream"):
             self._answer(200, _events(request), "text/event-stream")
         else:
             self._answer(200, json.dumps(_completion(request)).encode())
+
+    def _begin(self, body: bytes) -> None:
+        """Send the first half and no more until the client has left."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2])
+        self.wfile.flush()
+        self.rfile.read(1)
+        self.close_connection = True
 
     def _answer(self, status: int, body: bytes, content_type: str = "application/json") -> None:
         self.send_response(status)

@@ -1,0 +1,95 @@
+"""The trace of a response, and its page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import litellm
+import pytest
+from litellm.litellm_core_utils import litellm_logging
+
+import langfuse_otel
+from langfuse_otel import _links
+from langfuse_otel._records import Clues
+from langfuse_otel.dev import LocalReceiver
+from test_logger import LISTS, complete
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalReceiver]:
+    """A receiver that the environment points to, with the callback registered by name."""
+    for name in LISTS:
+        monkeypatch.setattr(litellm, name, [])
+    litellm_logging._in_memory_loggers.clear()
+    with LocalReceiver() as running:
+        monkeypatch.setenv("LANGFUSE_OTEL_HOST", running.url)
+        monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", running.public_key)
+        monkeypatch.setenv("LANGFUSE_SECRET_KEY", running.secret_key)
+        litellm.callbacks = ["langfuse_otel"]
+        yield running
+        langfuse_otel.flush(20)
+    _links._projects.clear()
+
+
+def test_trace_id(receiver: LocalReceiver) -> None:
+    """A response tells its trace at once, and it is the one that arrives."""
+    response = complete()
+    found = langfuse_otel.trace_id(response)
+    langfuse_otel.flush(20)
+
+    assert [trace.id for trace in receiver.traces()] == [found]
+
+
+def test_trace_id_of_a_stream(receiver: LocalReceiver) -> None:
+    """A stream tells its trace before it is read."""
+    stream = complete(stream=True, metadata={"trace_id": "0af7651916cd43dd8448eb211c80319c"})
+    found = langfuse_otel.trace_id(stream)
+    for _ in stream:
+        pass
+
+    assert found == "0af7651916cd43dd8448eb211c80319c"
+
+
+def test_trace_url(receiver: LocalReceiver) -> None:
+    """The address of the page names project and trace; the project is asked for once."""
+    response = complete()
+    url = langfuse_otel.trace_url(response)
+    [project] = _links._projects.values()
+
+    assert url == f"{receiver.url}/project/{project}/traces/{langfuse_otel.trace_id(response)}"
+
+
+def test_trace_url_elsewhere(receiver: LocalReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages may have an address of their own."""
+    monkeypatch.setenv("LANGFUSE_OTEL_UI_URL", "https://ui.example/langfuse/")
+    url = langfuse_otel.trace_url(complete())
+
+    assert url is not None
+    assert url.startswith("https://ui.example/langfuse/project/")
+
+
+def test_unknown_response() -> None:
+    """What is no response of a known call has no trace and no page."""
+    assert langfuse_otel.trace_id(object()) is None
+    assert langfuse_otel.trace_url(object()) is None
+
+
+def test_no_project(receiver: LocalReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Langfuse does not tell the project there is no address."""
+    response = complete()
+    monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-wrong")
+
+    assert langfuse_otel.trace_url(response) is None
+
+
+def test_bounded() -> None:
+    """The newest calls are remembered, and no more than so many."""
+    for number in range(_links.MAX_CALLS + 5):
+        _links.remember(Clues(call_id=f"bounded-{number}", started_ns=0))
+
+    assert len(_links._calls) == _links.MAX_CALLS
+    assert _links.trace_of_call("bounded-0") is None
+    assert _links.trace_of_call(f"bounded-{_links.MAX_CALLS}") is not None

@@ -1,0 +1,170 @@
+"""The caller's metadata, from each of its inlets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from langfuse_otel._metadata import FIELDS, call_metadata, from_headers
+
+EXAMPLES = {name: f"the {name}" for name in FIELDS}
+
+
+def proxied(
+    headers: dict[str, str] | None = None, body: object = None, **merged: Any
+) -> dict[str, Any]:
+    """Return LiteLLM's parameters of a request to the proxy."""
+    return {
+        "metadata": merged,
+        "proxy_server_request": {"headers": headers or {}, "body": body or {}, "url": "http://x"},
+    }
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize(
+    "inlet",
+    [
+        "metadata",
+        "prefixed",
+        "litellm_metadata",
+        "body",
+        "body_litellm",
+        "header",
+        "hyphens",
+        "key",
+    ],
+)
+def test_each_field_from_each_inlet(inlet: str, name: str) -> None:
+    """Every field takes effect wherever it stands."""
+    given = {name: EXAMPLES[name]}
+    prefixed = {f"langfuse_{name}": EXAMPLES[name]}
+    params: dict[str, Any] = {
+        "metadata": {"metadata": given},
+        "prefixed": {"metadata": prefixed},
+        "litellm_metadata": {"litellm_metadata": given},
+        "body": proxied(requester_metadata=given),
+        "body_litellm": proxied(body={"litellm_metadata": given}),
+        "header": proxied(headers=prefixed),
+        "hyphens": proxied(headers={f"Langfuse-{name}".replace("_", "-"): EXAMPLES[name]}),
+        "key": proxied(user_api_key_metadata=prefixed),
+    }[inlet]
+    expected = None if (inlet, name) == ("key", "tags") else EXAMPLES[name]
+    found = call_metadata(params).fields.get(name)
+
+    assert found == ([expected] if (name == "tags" and "h" in inlet[:2]) else expected)
+
+
+def test_precedence() -> None:
+    """Key over team, both over the body, that over litellm_metadata, that over headers."""
+    inlets: dict[str, Any] = {
+        "headers": {"langfuse_session_id": "header"},
+        "body": {"litellm_metadata": {"session_id": "litellm_metadata"}},
+        "requester_metadata": {"session_id": "body"},
+        "user_api_key_team_metadata": {"session_id": "team"},
+        "user_api_key_metadata": {"session_id": "key"},
+    }
+    winners = []
+    while inlets:
+        winners.append(call_metadata(proxied(**inlets)).fields["session_id"])
+        inlets.pop(list(inlets)[-1])
+
+    assert winners == ["key", "team", "body", "litellm_metadata", "header"]
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [
+        ("langfuse_user_id", "trace_user_id"),
+        ("langfuse_session_id", "session_id"),
+        ("langfuse_tags", "tags"),
+        ("langfuse_public", "trace_public"),
+    ],
+)
+def test_other_spellings(alias: str, name: str) -> None:
+    """LangChain's spellings mean the same fields."""
+    assert call_metadata({"metadata": {alias: "x"}}).fields == {name: "x"}
+
+
+def test_plain_spelling_wins() -> None:
+    """Where both spellings are there, the plain one counts."""
+    metadata = {"session_id": "plain", "langfuse_session_id": "prefixed"}
+
+    assert call_metadata({"metadata": metadata}).fields == {"session_id": "plain"}
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ({"langfuse_trace_metadata": '{"key":"value"}'}, {"trace_metadata": {"key": "value"}}),
+        ({"langfuse_tags": '["a", "b"]'}, {"tags": ["a", "b"]}),
+        ({"langfuse_tags": "a, b"}, {"tags": ["a", "b"]}),
+        ({"langfuse_mask_input": "true"}, {"mask_input": True}),
+        ({"langfuse_trace_id": "123"}, {"trace_id": "123"}),
+        ({"langfuse_trace_metadata": "{broken"}, {"trace_metadata": "{broken"}),
+        ({"Langfuse_Trace_Name": "x"}, {"trace_name": "x"}),
+        ({"langfuse-trace-user-id": "u"}, {"trace_user_id": "u"}),
+        ({"langfuse_secret_key": "sk-lf-1"}, {}),
+        ({"authorization": "Bearer x"}, {}),
+    ],
+    ids=[
+        "object",
+        "list",
+        "commas",
+        "boolean",
+        "digits",
+        "broken",
+        "case",
+        "hyphens",
+        "secret",
+        "other",
+    ],
+)
+def test_headers(header: dict[str, str], value: dict[str, object]) -> None:
+    """JSON in headers is parsed, ids stay text, and no other header counts."""
+    assert call_metadata(proxied(headers=header)).fields == value
+
+
+def test_the_rest() -> None:
+    """Other keys are the observation's metadata; LiteLLM's own and credentials are not."""
+    metadata = {"mine": 1, "none": None, "hidden_params": {}, "langfuse_secret_key": "sk-lf-1"}
+
+    assert call_metadata({"metadata": metadata}).rest == {"mine": 1}
+
+
+def test_callers_own_names() -> None:
+    """A name that the proxy uses, too, is the caller's own where there is no proxy."""
+    metadata = {"agent_id": "a", "endpoint": "e", "user_agent": "u", "_private": 1}
+
+    assert call_metadata({"metadata": metadata}).rest == metadata
+
+
+def test_tags_of_key_and_team() -> None:
+    """Behind the proxy the tags are those that LiteLLM has put together."""
+    params = proxied(requester_metadata={"tags": ["own"]}, tags=["own", "team"])
+
+    assert call_metadata(params).fields == {"tags": ["own", "team"]}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+PARTS = ("metadata", "litellm_metadata", "proxy_server_request")
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(PARTS, JSON)))
+def test_never_raises(params: dict[str, Any]) -> None:
+    """Metadata of any shape is read as far as it can be."""
+    found = call_metadata(params)
+
+    assert set(found.fields) <= set(FIELDS)
+
+
+@given(st.dictionaries(st.text(), JSON))
+def test_headers_never_raise(headers: dict[str, Any]) -> None:
+    """Headers of any kind are read as far as they can be."""
+    assert all(name.startswith("langfuse_") for name in from_headers(headers))
