@@ -11,7 +11,7 @@ import pytest
 from golden.cases import CASES
 from langfuse_otel._attributes import attributes_of
 from langfuse_otel._litellm import DOCUMENTED
-from langfuse_otel._records import Clues, Observation, TraceFields
+from langfuse_otel._records import Clues, Observation, Prompt, TraceFields
 from langfuse_otel.dev._mapping import observation_view
 from langfuse_otel.dev._received import ReceivedSpan
 from langfuse_otel.dev._trace import trace_view
@@ -36,7 +36,8 @@ FULL = Observation(
     version="v-1",
     environment="production",
     metadata='{"mine":1}',
-    trace=TraceFields("checkout", "u-1", "s-1", ("a", "b"), '{"k":"v"}', "v-1", "r-1"),
+    prompt=Prompt("greeting", 3),
+    trace=TraceFields("checkout", "u-1", "s-1", ("a", "b"), '{"k":"v"}', "v-1", "r-1", public=True),
     documented={"langfuse.generation.name": "welcome"},
 )
 
@@ -80,6 +81,9 @@ def test_all_attributes() -> None:
         "langfuse.observation.level": "ERROR",
         "langfuse.observation.status_message": "boom",
         "langfuse.observation.metadata": '{"mine":1}',
+        "langfuse.observation.prompt.name": "greeting",
+        "langfuse.observation.prompt.version": 3,
+        "langfuse.trace.public": True,
         "langfuse.environment": "production",
         "langfuse.version": "v-1",
         "langfuse.trace.name": "checkout",
@@ -116,6 +120,7 @@ def test_observation_in_langfuse(path: WritePath) -> None:
     assert view.completion_start_time == datetime(
         2023, 11, 14, 22, 13, 21, 250_000, tzinfo=timezone.utc
     )
+    assert (view.prompt_name, view.prompt_version) == ("greeting", 3)
     assert view.metadata["mine"] in ("1", 1)
 
 
@@ -128,6 +133,55 @@ def test_trace_in_langfuse(path: WritePath) -> None:
     assert (view.tags, view.version, view.release) == (("a", "b"), "v-1", "r-1")
     assert (view.environment, view.input, view.output) == ("production", FULL.input, FULL.output)
     assert view.metadata["k"] == "v"
+    assert view.public
+
+
+def orphan(observation: Observation, **trace: object) -> ReceivedSpan:
+    """Return an observation whose parent never comes, as Langfuse receives it."""
+    changed = replace(observation, trace=replace(observation.trace, **trace))
+    wire = attributes_of(changed, is_orphan=True)
+    return replace(
+        received(changed),
+        parent_span_id="00000000000000aa",
+        attributes={k: list(v) if isinstance(v, tuple) else v for k, v in wire.items()},
+    )
+
+
+def test_orphan_on_the_older_path() -> None:
+    """Under a parent that never comes the trace shows name, input and output."""
+    view = trace_view([orphan(FULL, name=None)], "legacy")
+
+    assert (view.name, view.input, view.output) == ("welcome", FULL.input, FULL.output)
+
+
+def test_orphan_on_the_newer_path() -> None:
+    """There the trace shows the name; input and output it takes from a root alone."""
+    view = trace_view([orphan(FULL, name=None)], "direct")
+
+    assert view.name == "welcome"
+    assert (view.observations[0].input, view.observations[0].output) == (FULL.input, FULL.output)
+
+
+@pytest.mark.parametrize("path", ["legacy", "direct"])
+def test_continuation_leaves_the_trace(path: WritePath) -> None:
+    """A continuation changes neither name, user, session, tags nor output of the trace."""
+    first = received(FULL)
+    bare = TraceFields(is_continued=True)
+    later = replace(FULL, name="later", output='"other"', trace=bare, started_ns=FULL.ended_ns)
+    second = replace(received(later), span_id="00000000000000bb", parent_span_id="00000000000000cc")
+    view = trace_view([first, second], path)
+
+    assert (view.name, view.user_id, view.session_id) == ("checkout", "u-1", "s-1")
+    assert (view.tags, view.output) == (("a", "b"), FULL.output)
+
+
+def test_continuation_changes_what_it_names() -> None:
+    """On the older path a continuation replaces the output that it names."""
+    later = replace(FULL, trace=TraceFields(output='"new"', is_continued=True))
+    second = replace(received(later), span_id="00000000000000bb", parent_span_id="00000000000000cc")
+    view = trace_view([received(FULL), second], "legacy")
+
+    assert (view.input, view.output) == (FULL.input, '"new"')
 
 
 def test_every_attribute_has_a_golden_case() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from langfuse_otel import __version__
 from langfuse_otel._attributes import attributes_of
+from langfuse_otel._content import KINDS
 from langfuse_otel._litellm import DOCUMENTED
 from langfuse_otel._usage import _INPUT_PARTS, _OUTPUT_PARTS
 from programs import environment
@@ -49,7 +50,7 @@ def test_mapping_names_each_attribute() -> None:
     """Every attribute that we send has its row."""
     in_tables = set(re.findall(r"\| `([\w.]+)` \|$", MAPPING, re.MULTILINE))
 
-    assert set(attributes_of(FULL)) - in_tables == set()
+    assert set(attributes_of(FULL, is_orphan=True)) - in_tables == set()
 
 
 def test_mapping_names_each_bucket() -> None:
@@ -58,6 +59,16 @@ def test_mapping_names_each_bucket() -> None:
     usage = MAPPING.split("## Usage")[1].split("##")[0]
 
     assert set(re.findall(r"`(\w+)`(?=[^|]* \|)", usage)) & buckets == buckets
+
+
+def test_mapping_names_each_call_type() -> None:
+    """The table of call types is the one in the code."""
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (\w+) \| (yes|no) \|$", MAPPING, re.MULTILINE)
+
+    assert [(name, *rest) for name, *rest in rows] == [
+        (name, kind.operation, kind.type, "yes" if kind.has_usage else "no")
+        for name, kind in KINDS.items()
+    ]
 
 
 def test_ci_runs_the_readme() -> None:
