@@ -422,6 +422,53 @@ def test_no_log(langfuse: Collector) -> None:
     assert langfuse.spans == []
 
 
+GUARDED = {
+    "standard_logging_guardrail_information": [
+        {"guardrail_name": "pii", "guardrail_status": "success"}
+    ]
+}
+
+
+def test_guardrails(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guardrail results are children of their call where they are asked for."""
+    monkeypatch.setenv("LANGFUSE_OTEL_SPANS", "guardrails")
+    complete(metadata=GUARDED)
+    assert langfuse_otel.flush(20)
+    call, guardrail = langfuse.spans
+
+    assert (guardrail.name, guardrail.parent_id) == ("pii", call.span_id)
+    assert guardrail.attributes["langfuse.observation.type"] == "guardrail"
+
+
+def test_guardrails_are_not_asked_for(langfuse: Collector) -> None:
+    """By default a call is one observation, whatever guarded it."""
+    complete(metadata=GUARDED)
+
+    assert only(langfuse).name == "chat gpt-4o-mini"
+
+
+def test_one_generation_id_for_two_calls(langfuse: Collector) -> None:
+    """Two calls to which the caller gave one id are both sent: Langfuse decides, not we."""
+    for _ in range(2):
+        complete(metadata={"generation_id": "g-1", "trace_id": "t-1"})
+    assert langfuse_otel.flush(20)
+
+    assert len(langfuse.spans) == 2
+    assert len({span.span_id for span in langfuse.spans}) == 1
+
+
+def test_flush_in_a_running_loop(langfuse: Collector) -> None:
+    """A blocking flush does not hang on calls which need the loop that it blocks."""
+
+    async def main() -> bool:
+        await acomplete()
+        langfuse_otel.flush(5)
+        return await langfuse_otel.aflush(20)
+
+    assert asyncio.run(main())
+    assert len(langfuse.spans) == 1
+
+
 def test_sample_rate(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     """A share of traces is sent, each whole, and the others are counted."""
     monkeypatch.setenv("LANGFUSE_SAMPLE_RATE", "0.5")

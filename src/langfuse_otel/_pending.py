@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Callback = Coroutine[Any, Any, object]
 
 POLL_S = 0.002
+TICKS = 5
 
 _unfinished: dict[int, tuple[Callback, Context, asyncio.AbstractEventLoop]] = {}
 
@@ -63,6 +64,8 @@ async def adrain(timeout_s: float) -> bool:
     """Wait for LiteLLM's callbacks from a coroutine; False if some still run after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     worker = _worker()
+    for _ in range(TICKS):  # a call hands its callback over in a task that it only starts
+        await asyncio.sleep(0)
     try:
         if worker is not None:
             await asyncio.wait_for(worker.flush(), timeout_s)
@@ -135,6 +138,8 @@ def _pool_is_idle() -> bool:
 def _worker_is_idle() -> bool:
     """A worker whose loop has ended runs nothing any more; what it left is run at once."""
     worker = _worker()
+    for _ in range(TICKS):  # a call hands its callback over in a task that it only starts
+        await asyncio.sleep(0)
     try:
         if worker._bound_loop is not None and worker._bound_loop.is_closed():  # noqa: SLF001
             drain_at_exit()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from langfuse_otel import _links, _process
 from langfuse_otel._delivery import Queued
 from langfuse_otel._identity import identify, without_context
-from langfuse_otel.settings import environment_name
+from langfuse_otel.settings import environment_name, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,23 +40,27 @@ class Pipeline:
         self._environment = environment_name(settings.environment or "") or None
         self._resource = settings.service_name, self._environment, settings.release
         self._destination = _destination(settings) if settings.enabled else None
-        self.user_from = tuple(name.strip() for name in settings.user_from.split(","))
+        self.user_from = names_of(settings.user_from)
+        self.spans = names_of(settings.spans)
 
-    def export(self, make: Callable[[], Observation]) -> None:
+    def export(self, make: Callable[[], Observation]) -> tuple[Observation, Identity] | None:
         """Queue the observation that `make` returns, or count why it is not sent.
 
         One that was queued before, by another callback for the same call, is neither.
+
+        Returns:
+            What was queued and where it stands, None if nothing was.
         """
         _process.show_debug_lines(self.settings)
         if self._destination is None:
             self._delivery.lose("no_destination")
-            return
+            return None
         try:
             observation = self._completed(make())
         except Exception as error:  # noqa: BLE001 - whatever a caller's object raises when it is read
             self._delivery.lose("unreadable")
             log.warning("langfuse-otel: a call could not be read: %s", type(error).__name__)
-            return
+            return None
         identity = identify(observation.clues)
         _links.remember(observation.clues)
         if not is_sampled(identity.trace_id, self.settings.sample_rate):
@@ -64,6 +68,8 @@ class Pipeline:
         elif _is_new((self._destination, observation.clues.key)):
             span = partial(_span, observation, identity, self._resource)
             self._delivery.submit(Queued(self._destination, observation.size, span))
+            return observation, identity
+        return None
 
     def _completed(self, observation: Observation) -> Observation:
         """Fill in what the settings say of every observation."""

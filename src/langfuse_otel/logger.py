@@ -15,6 +15,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from opentelemetry import trace
 
 from langfuse_otel import _links, _streams
+from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._litellm import (
     call_id_of,
     clues_of,
@@ -171,7 +172,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         """Hand one finished call over. Nothing that goes wrong here may reach the caller."""
         try:
             pipeline = self._pipeline()
-            if not pipeline.settings.enabled or is_unauthenticated(kwargs):
+            if not pipeline.settings.enabled or _is_unwanted(kwargs, pipeline.spans):
                 return
             ambient = self._ambient.pop(call_id_of(kwargs) or "", None) or _active_span()
             make = partial(
@@ -183,7 +184,10 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                 ambient=ambient,
                 user_from=pipeline.user_from,
             )
-            pipeline.export(lambda: finish(make()))
+            exported = pipeline.export(lambda: finish(make()))
+            if exported and "guardrails" in pipeline.spans:
+                for guardrail in guardrails_of(kwargs, *exported):
+                    pipeline.export(partial(_itself, guardrail))
         except Exception as error:  # noqa: BLE001 - see above; the text might quote the call
             log.warning("langfuse-otel: a call could not be exported: %s", type(error).__name__)
 
@@ -195,6 +199,14 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
 
                 self._opened = Pipeline(read_settings(**self._arguments))
             return self._opened
+
+
+def _is_unwanted(kwargs: Mapping[str, Any], spans: tuple[str, ...]) -> bool:
+    return "unauthenticated" not in spans and is_unauthenticated(kwargs)
+
+
+def _itself(observation: Observation) -> Observation:
+    return observation
 
 
 def _assembled(stream: Stream) -> object:

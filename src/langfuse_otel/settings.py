@@ -52,6 +52,11 @@ def environment_name(text: str) -> str:
 Unquoted = Annotated[str, AfterValidator(unquoted)]
 
 
+def names_of(text: str) -> tuple[str, ...]:
+    """Return the names in a comma-separated list."""
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
 class Settings(BaseSettings):
     """What the library can be told, by argument or by environment variable.
 
@@ -235,6 +240,15 @@ class Settings(BaseSettings):
             "`argument` (`user`), `end_user` (the proxy's), `key_user` (whom the key belongs to)."
         ),
         examples=["metadata,key_user"],
+    )
+    spans: Unquoted = Field(
+        "",
+        validation_alias="LANGFUSE_OTEL_SPANS",
+        description=(
+            "What the proxy exports beside its calls: `guardrails` (an observation for each "
+            "guardrail result), `unauthenticated` (requests rejected before it knew who asked)."
+        ),
+        examples=["guardrails"],
     )
     ui_url: Unquoted | None = Field(
         None,
