@@ -138,8 +138,6 @@ def _pool_is_idle() -> bool:
 def _worker_is_idle() -> bool:
     """A worker whose loop has ended runs nothing any more; what it left is run at once."""
     worker = _worker()
-    for _ in range(TICKS):  # a call hands its callback over in a task that it only starts
-        await asyncio.sleep(0)
     try:
         if worker._bound_loop is not None and worker._bound_loop.is_closed():  # noqa: SLF001
             drain_at_exit()
