@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import litellm
@@ -14,6 +15,7 @@ import langfuse_otel
 from langfuse_otel import _streams
 from programs import run_program
 from test_logger import LISTS, acomplete, complete
+from upstream import ANSWER, Upstream
 
 if TYPE_CHECKING:
     from langfuse_otel.testing import Collector, ReceivedSpan
@@ -169,3 +171,41 @@ def test_two_projects(langfuse: Collector) -> None:
         assert langfuse_otel.flush(20)
 
         assert [is_left(span) for span in langfuse.spans + second.spans] == [True, True]
+
+
+def fails(stream: Any) -> None:
+    """Read a stream that breaks."""
+    with pytest.raises(litellm.exceptions.ServiceUnavailableError):
+        for _ in stream:
+            pass
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_failure_in_the_middle(langfuse: Collector) -> None:
+    """A stream that breaks is one ERROR, and keeps what it had said."""
+    with Upstream() as upstream:
+        messages = [{"role": "user", "content": "break"}]
+        arguments = {"api_base": upstream.url, "api_key": "sk-none", "mock_response": None}
+        fails(complete(messages=messages, stream=True, max_retries=0, **arguments))
+    span = only(langfuse)
+    output = span.json("langfuse.observation.output")["content"]
+
+    assert span.attributes["langfuse.observation.level"] == "ERROR"
+    assert ANSWER.startswith(output)
+    assert 0 < len(output) < len(ANSWER)
+
+
+def test_first_token(langfuse: Collector) -> None:
+    """The time of the first token is the upstream's: not the end, and not the start."""
+    with Upstream() as upstream:
+        messages = [{"role": "user", "content": "hi"}]
+        arguments = {"api_base": upstream.url, "api_key": "sk-none", "mock_response": None}
+        for _ in complete(messages=messages, stream=True, **arguments):
+            pass
+        answered_ns = upstream.answered_ns
+    span = only(langfuse)
+    text = span.attributes["langfuse.observation.completion_start_time"]
+    first_ns = int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1_000) * 10**6
+
+    assert span.start_ns <= answered_ns
+    assert answered_ns // 10**6 * 10**6 <= first_ns <= span.end_ns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +31,14 @@ BUCKETS = {
 
 
 class Upstream:
-    """Answers chat completions: `fail` with status 500, `slow` with half a stream and silence."""
+    """Answers chat completions.
+
+    A message `fail` is answered with status 500, `slow` with half a stream and silence, `break`
+    with half a stream and a closed connection.
+    """
 
     def __init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _Handler)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -54,33 +58,46 @@ class Upstream:
         """Base address for `api_base`."""
         return f"http://127.0.0.1:{self._server.server_port}/v1"
 
+    @property
+    def answered_ns(self) -> int:
+        """When the last answer began, on this machine's clock."""
+        return self._server.answered_ns
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    answered_ns = 0
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: _Server
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if request["messages"][-1]["content"] == "fail":
             self._answer(500, b'{"error": {"message": "overloaded", "type": "server_error"}}')
-        elif request["messages"][-1]["content"] == "slow":
-            self._begin(_events(request))
+        elif request["messages"][-1]["content"] in {"slow", "break"}:
+            self._begin(_events(request), stays=request["messages"][-1]["content"] == "slow")
         elif request.get("stream"):
             self._answer(200, _events(request), "text/event-stream")
         else:
             self._answer(200, json.dumps(_completion(request)).encode())
 
-    def _begin(self, body: bytes) -> None:
-        """Send the first half and no more until the client has left."""
+    def _begin(self, body: bytes, *, stays: bool) -> None:
+        """Send the first half and no more: until the client has left, or go away at once."""
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: len(body) // 2])
         self.wfile.flush()
-        self.rfile.read(1)
+        if stays:
+            self.rfile.read(1)
         self.close_connection = True
 
     def _answer(self, status: int, body: bytes, content_type: str = "application/json") -> None:
+        self.server.answered_ns = time.time_ns()
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
