@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
+import threading
 import time
 from contextlib import suppress
 from contextvars import Context, copy_context
@@ -53,7 +54,7 @@ def drain(timeout_s: float) -> bool:
     """
     deadline = time.monotonic() + timeout_s
     in_loop = _in_event_loop()
-    while not (_pool_is_idle() and (in_loop or _worker_is_idle())):
+    while not (_threads_are_idle() and (in_loop or _worker_is_idle())):
         if time.monotonic() >= deadline:
             return False
         time.sleep(POLL_S)
@@ -69,7 +70,7 @@ async def adrain(timeout_s: float) -> bool:
     try:
         if worker is not None:
             await asyncio.wait_for(worker.flush(), timeout_s)
-        while not _pool_is_idle():
+        while not _threads_are_idle():
             await asyncio.wait_for(asyncio.sleep(POLL_S), deadline - time.monotonic())
     except asyncio.TimeoutError:
         return False
@@ -122,6 +123,12 @@ def _run_forgotten() -> None:
                 context.run(loop.run_until_complete, callback)
     finally:
         loop.close()
+
+
+def _threads_are_idle() -> bool:
+    """LiteLLM's pool, and the threads that it starts for streams that break."""
+    is_logging = any(t.name.endswith("(failure_handler)") for t in threading.enumerate())
+    return not is_logging and _pool_is_idle()
 
 
 def _pool_is_idle() -> bool:
