@@ -392,6 +392,13 @@ def test_debug() -> None:
     assert found["metadata_passed_to_litellm"] == {"debug_langfuse": True, "mine": 1}
 
 
+def test_ids_as_they_were_given() -> None:
+    """An id that becomes another in Langfuse can be found as it was given."""
+    found = metadata_of(a_call({"trace_id": "trace-123", "generation_id": "gen 1"}))
+
+    assert (found["trace_id"], found["generation_id"]) == ("trace-123", "gen 1")
+
+
 def test_user_order() -> None:
     """The order in which a user is looked for can be chosen."""
     call = a_call({"trace_user_id": "meta"}, user="arg")

@@ -93,6 +93,7 @@ IDENTITY_FACTS = (
     "user_api_key_end_user_id",
     "user_api_key_request_route",
 )
+IDS = ("trace_id", "existing_trace_id", "generation_id", "parent_observation_id")
 ROUTER_FACTS = ("attempted_retries", "attempted_fallbacks", "deployment", "original_model_group")
 
 DEFAULT_USER_FROM = ("metadata", "argument", "end_user", "key_user")
@@ -328,6 +329,7 @@ def _observation_metadata(call: _Call) -> dict[str, Any]:
         "finish_reasons": _finish_reasons(call.response),
         "cache_hit": call.kwargs.get("cache_hit") or None,
         **{name: container.get(name) for name in ROUTER_FACTS},
+        **{name: call.text(name) for name in IDS},
         **_identity_facts(call),
         **(_error_facts(call) if call.failed else {}),
     }
