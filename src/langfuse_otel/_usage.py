@@ -57,10 +57,17 @@ def usage_of(usage: object) -> dict[str, int] | None:
     return {
         "input": prompt - sum(inputs.values()),
         **inputs,
+        **_searched(usage, total - prompt - completion),
         "output": completion - sum(outputs.values()),
         **outputs,
         "total": total,
     }
+
+
+def _searched(usage: object, beside: int) -> dict[str, int]:
+    """What a search put into Gemini's prompt: LiteLLM has it in the total alone, without a price."""
+    details = part(usage, "prompt_tokens_details")
+    return _parts({"input_tool_use_tokens": ("tool_use_tokens",)}, details, max(0, beside))
 
 
 def _inputs(usage: object, prompt: int) -> dict[str, int]:
