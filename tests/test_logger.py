@@ -6,6 +6,7 @@ import asyncio
 import copy
 import logging
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import litellm
@@ -15,6 +16,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 import langfuse_otel
+from calls import ENDED, STARTED, a_call, a_response
 from langfuse_otel import LangfuseOtelLogger
 from langfuse_otel._identity import trace_id_of
 
@@ -289,6 +291,18 @@ def test_instance_with_arguments(collector: Collector) -> None:
     complete()
 
     assert only(collector).attributes["langfuse.environment"] == "test"
+
+
+def test_nested_callbacks(langfuse: Collector) -> None:
+    """Two callbacks for one call, of which one lies within the other, are one observation."""
+    logger = LangfuseOtelLogger()
+    kwargs = a_call()
+    logger.log_success_event(kwargs, a_response(), STARTED, ENDED)
+    logger.log_success_event(kwargs, a_response(), STARTED + timedelta(milliseconds=1), ENDED)
+    logger.log_success_event(kwargs, a_response(), ENDED, ENDED + timedelta(seconds=1))
+    langfuse_otel.flush(20)
+
+    assert len(langfuse.spans) == 2
 
 
 def test_two_projects(collector: Collector) -> None:

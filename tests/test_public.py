@@ -12,7 +12,18 @@ import pytest
 import langfuse_otel
 
 SOURCE = Path(langfuse_otel.__file__).parent
-PURE = ("_content", "_destination", "_guardrails", "_metadata", "_records", "_text", "_identity", "_usage", "_attributes", "_litellm")
+PURE = (
+    "_content",
+    "_destination",
+    "_guardrails",
+    "_metadata",
+    "_records",
+    "_text",
+    "_identity",
+    "_usage",
+    "_attributes",
+    "_litellm",
+)
 HEAVY = ("opentelemetry", "httpx", "litellm")
 
 

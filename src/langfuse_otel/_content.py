@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from langfuse_otel._usage import part
 
 if TYPE_CHECKING:
@@ -22,8 +24,9 @@ def _messages(kwargs: Mapping[str, Any]) -> object:
     messages = kwargs.get("messages") or kwargs.get("input")
     optional = kwargs.get("optional_params")
     given = optional if isinstance(optional, Mapping) else {}
-    if given.get("instructions") and isinstance(messages, list):
-        messages = [{"role": "system", "content": given["instructions"]}, *messages]
+    system = given.get("instructions") or given.get("system") or kwargs.get("system")
+    if system and isinstance(messages, list):
+        messages = [{"role": "system", "content": system}, *messages]
     tools = {
         name: found
         for name in ("tools", "functions")
@@ -53,11 +56,17 @@ def _ranked(kwargs: Mapping[str, Any]) -> object:
 
 def _file(kwargs: Mapping[str, Any]) -> object:
     """The name and size of a file; its bytes are no text."""
-    given = kwargs.get("input")
+    sent = part(part(kwargs.get("additional_args"), "complete_input_dict"), "file")
+    given = sent or kwargs.get("input")
     name = given[0] if isinstance(given, tuple) and given else part(given, "name")
     data = given[1] if isinstance(given, tuple) and len(given) > 1 else None
     size = len(data) if isinstance(data, bytes) else None
     return {k: v for k, v in {"file": name or "audio", "bytes": size}.items() if v is not None}
+
+
+def _nothing(_kwargs: Mapping[str, Any]) -> object:
+    """LiteLLM puts a made-up message where a call has none."""
+    return None
 
 
 def _arguments(kwargs: Mapping[str, Any]) -> object:
@@ -84,15 +93,35 @@ def answer_of(response: object) -> object:
 
 def _answer(choice: object) -> object:
     message = part(choice, "message")
-    return part(choice, "text") if message is None else message
+    return part(choice, "text") if message is None else _said(message)
 
 
-def _member(name: str) -> Reader:
-    """Return a reader of one member, or of the whole response where it has none."""
+def _said(message: object) -> object:
+    """A message without its empty members, which differ between a stream and a whole answer."""
+    if not isinstance(message, (Mapping, BaseModel)):
+        return message
+    return {name: value for name, value in dict(message).items() if not _is_empty(value)}
+
+
+def _is_empty(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(_is_empty(member) for member in value.values())
+    return value is None or value == []
+
+
+def _completed(response: object) -> object:
+    """The text of a completion, which LiteLLM wraps into a message when it is streamed."""
+    said = answer_of(response)
+    texts = [part(one, "content") or one for one in (said if isinstance(said, list) else [said])]
+    return texts if isinstance(said, list) else texts[0]
+
+
+def _member(*names: str) -> Reader:
+    """Return a reader of the first of these members, or of the whole response where it has none."""
 
     def read(response: object) -> object:
-        found = part(response, name)
-        return response if found is None else found
+        found = (part(response, name) for name in names)
+        return next((value for value in found if value is not None), response)
 
     return read
 
@@ -138,7 +167,7 @@ _FILE_OR_BATCH = (
 )
 KINDS: Mapping[str, Kind] = {
     "completion": Kind("chat"),
-    "text_completion": Kind("text_completion", input=_prompt),
+    "text_completion": Kind("text_completion", input=_prompt, output=_completed),
     "embedding": Kind("embeddings", "embedding", _embedded, _vectors),
     "responses": Kind("chat", output=_member("output")),
     "anthropic_messages": Kind("chat"),
@@ -153,9 +182,9 @@ KINDS: Mapping[str, Kind] = {
     "moderation": Kind("moderation", "guardrail", _embedded, _member("results")),
     "call_mcp_tool": Kind("execute_tool", "tool", _arguments, has_usage=False),
     "vector_store_search": Kind("search", "retriever", _embedded, _member("data")),
-    "search": Kind("search", "retriever", _embedded, _member("results")),
+    "search": Kind("search", "retriever", _embedded, _member("results", "data")),
     "realtime": Kind("realtime"),
-    **{name: Kind(name, "span", has_usage=False) for name in _FILE_OR_BATCH},
+    **{name: Kind(name, "span", _nothing, has_usage=False) for name in _FILE_OR_BATCH},
 }
 
 

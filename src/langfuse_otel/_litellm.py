@@ -155,6 +155,7 @@ def observation_of(
     given = _masked(call, "mask_input") or _json(kind.input(kwargs))
     answer = None if call.failed else _masked(call, "mask_output") or _json(kind.output(response))
     counts = kind.has_usage and not call.failed
+    usage = usage_of(part(response, "usage")) if counts else None
     return Observation(
         name=(call.text("generation_name") or default_name(kwargs))[:MAX_NAME],
         type=kind.type,
@@ -169,8 +170,8 @@ def observation_of(
         model_parameters=_model_parameters(kwargs),
         input=given,
         output=answer,
-        usage=usage_of(part(response, "usage")) if counts else None,
-        cost=_cost(call) if kind.has_usage else None,
+        usage=usage,
+        cost=_cost(call, usage) if kind.has_usage else None,
         level=_level(call),
         status_message=_status_message(call) if call.failed else None,
         version=call.text("version") or call.text("trace_version"),
@@ -291,10 +292,15 @@ def _completion_start(call: _Call) -> int | None:
     return nanoseconds_of(call.kwargs.get("completion_start_time")) or None
 
 
-def _cost(call: _Call) -> dict[str, float] | None:
-    """Explicitly 0 on failure and cache hit, for Langfuse would price what the text looks like."""
+def _cost(call: _Call, usage: object) -> dict[str, float] | None:
+    """Explicitly 0 on failure and cache hit, for Langfuse would price what the text looks like.
+
+    Of a stream that reported no usage LiteLLM says that it cost nothing, which nobody knows.
+    """
     if call.failed or call.kwargs.get("cache_hit") is True:
         return {"total": 0.0}
+    if call.kwargs.get("stream") and usage is None and not call.kwargs.get("response_cost"):
+        return None
     return cost_of(call.kwargs.get("response_cost"), _mapping(call.payload.get("cost_breakdown")))
 
 

@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     Callback = Coroutine[Any, Any, object]
 
 POLL_S = 0.002
-TICKS = 5
+
+# LiteLLM hands callbacks over in tasks of which it keeps no list; these are their coroutines.
+HANDING_OVER = frozenset(
+    {
+        "_client_async_logging_helper",
+        "PassThroughStreamingHandler.route_streaming_logging_to_handler",
+    }
+)
 
 _unfinished: dict[int, tuple[Callback, Context, asyncio.AbstractEventLoop]] = {}
 
@@ -65,16 +72,21 @@ async def adrain(timeout_s: float) -> bool:
     """Wait for LiteLLM's callbacks from a coroutine; False if some still run after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     worker = _worker()
-    for _ in range(TICKS):  # a call hands its callback over in a task that it only starts
-        await asyncio.sleep(0)
     try:
+        if tasks := _handing_over():
+            await asyncio.wait(tasks, timeout=timeout_s)
         if worker is not None:
-            await asyncio.wait_for(worker.flush(), timeout_s)
+            await asyncio.wait_for(worker.flush(), deadline - time.monotonic())
         while not _threads_are_idle():
             await asyncio.wait_for(asyncio.sleep(POLL_S), deadline - time.monotonic())
     except asyncio.TimeoutError:
         return False
     return True
+
+
+def _handing_over() -> list[asyncio.Task[Any]]:
+    tasks = asyncio.all_tasks()
+    return [t for t in tasks if getattr(t.get_coro(), "__qualname__", "") in HANDING_OVER]
 
 
 def _enqueue(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
 from collections import OrderedDict
 from dataclasses import replace
 from functools import partial
@@ -22,13 +24,15 @@ if TYPE_CHECKING:
     from langfuse_otel._records import Identity, Observation
     from langfuse_otel.settings import Settings
 
-    Key = tuple[Destination, tuple[str, int, int]]
+    Key = tuple[Destination, int, str]
+    Times = tuple[int, int]
 
 log = logging.getLogger("langfuse_otel")
 
 # How many observations are remembered, to export one that is announced twice only once.
 MAX_REMEMBERED = 10_000
-_remembered: OrderedDict[Key, object] = OrderedDict()
+_remembered: OrderedDict[tuple[Destination, int, str, str], list[Times]] = OrderedDict()
+_remembering = threading.Lock()
 
 
 class Pipeline:
@@ -43,10 +47,16 @@ class Pipeline:
         self.user_from = names_of(settings.user_from)
         self.spans = names_of(settings.spans)
 
-    def export(self, make: Callable[[], Observation]) -> tuple[Observation, Identity] | None:
+    def export(
+        self, make: Callable[[], Observation], source: object
+    ) -> tuple[Observation, Identity] | None:
         """Queue the observation that `make` returns, or count why it is not sent.
 
         One that was queued before, by another callback for the same call, is neither.
+
+        Args:
+            make: reads the call.
+            source: what it is read from; two callbacks for one call have the same.
 
         Returns:
             What was queued and where it stands, None if nothing was.
@@ -65,7 +75,7 @@ class Pipeline:
         _links.remember(observation.clues)
         if not is_sampled(identity.trace_id, self.settings.sample_rate):
             self._delivery.lose("not_sampled")
-        elif _is_new((self._destination, observation.clues.key)):
+        elif _is_new((self._destination, id(source), observation.level), observation):
             span = partial(_span, observation, identity, self._resource)
             self._delivery.submit(Queued(self._destination, observation.size, span))
             return observation, identity
@@ -115,10 +125,32 @@ def _chosen(settings: Settings, destination: Destination) -> str:
     )
 
 
-def _is_new(key: Key) -> bool:
-    mark = object()
-    if _remembered.setdefault(key, mark) is not mark:
-        return False
-    while len(_remembered) > MAX_REMEMBERED:
-        _remembered.popitem(last=False)
-    return True
+def _is_new(key: Key, observation: Observation) -> bool:
+    """Whether no other callback has brought this call.
+
+    LiteLLM (1.106) may log a call for each of two nested functions of its own: both have the same
+    data, and the time of one lies within that of the other. Attempts follow one another.
+    """
+    times = observation.started_ns, observation.ended_ns
+    with _remembering:
+        earlier = _remembered.setdefault((*key, observation.clues.call_id), [])
+        is_new = not any(_overlap(times, other) for other in earlier)
+        if is_new:
+            earlier.append(times)
+        while len(_remembered) > MAX_REMEMBERED:
+            _remembered.popitem(last=False)
+    return is_new
+
+
+def _overlap(one: Times, other: Times) -> bool:
+    return one == other or (one[0] < other[1] and other[0] < one[1])
+
+
+def _begin_in_child() -> None:
+    """A lock that another thread held when the process forked would never open."""
+    global _remembering  # noqa: PLW0603
+    _remembering = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)

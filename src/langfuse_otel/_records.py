@@ -62,11 +62,6 @@ class Clues:
     remote: Parent | None = None
     ambient: Parent | None = None
 
-    @property
-    def key(self) -> tuple[str, int, int]:
-        """What makes one attempt of one call, whatever ids the caller gave it."""
-        return self.call_id, self.started_ns, self.attempt
-
 
 @dataclass(frozen=True, slots=True)
 class TraceFields:

@@ -184,10 +184,10 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                 ambient=ambient,
                 user_from=pipeline.user_from,
             )
-            exported = pipeline.export(lambda: finish(make()))
+            exported = pipeline.export(lambda: finish(make()), kwargs)
             if exported and "guardrails" in pipeline.spans:
                 for guardrail in guardrails_of(kwargs, *exported):
-                    pipeline.export(partial(_itself, guardrail))
+                    pipeline.export(partial(_itself, guardrail), guardrail)
         except Exception as error:  # noqa: BLE001 - see above; the text might quote the call
             log.warning("langfuse-otel: a call could not be exported: %s", type(error).__name__)
 
