@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import struct
-import threading
 import zlib
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+
+from loopback import Loopback, QuietHandler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
-    from typing_extensions import Self
 
 Json = dict[str, Any]
 TEXT = "Hello."
@@ -30,7 +28,7 @@ class Answer:
     stream_type: str = "text/event-stream"
 
 
-class Provider:
+class Provider(Loopback):
     """Gives every request the same answer, streamed where the request says so.
 
     Attributes:
@@ -38,45 +36,18 @@ class Provider:
     """
 
     def __init__(self, answer: Answer) -> None:
+        super().__init__(_Handler)
         self.answer = answer
         self.paths: list[str] = []
-        self._server = _Server(self)
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        """Address without a path."""
-        return f"http://127.0.0.1:{self._server.server_port}"
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, provider: Provider) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.provider = provider
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
+class _Handler(QuietHandler):
+    server: Provider
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        path, answer = self.path.partition("?")[0], self.server.provider.answer
-        self.server.provider.paths.append(path)
+        path, answer = self.path.partition("?")[0], self.server.answer
+        self.server.paths.append(path)
         if request.get("stream") or path.endswith(STREAM_PATHS):
             self._answer(answer.stream, answer.stream_type)
         else:
@@ -90,9 +61,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
 
 
 def openai(usage: Json) -> Answer:

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from loopback import Loopback, QuietHandler
 from upstream import ANSWER, USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
 
-    from typing_extensions import Self
 
 WORDS = ("Hello ", "from ", "upstream.")
 TEXT_USAGE = {"prompt_tokens": 4, "completion_tokens": 6, "total_tokens": 10}
@@ -81,7 +79,7 @@ FOUND = {
 }
 
 
-class Provider:
+class Provider(Loopback):
     """Answers as OpenAI, Anthropic, Cohere and Google do; below `/down` it always fails.
 
     Attributes:
@@ -89,27 +87,9 @@ class Provider:
     """
 
     def __init__(self) -> None:
+        super().__init__(_Handler)
         self.failures = 0
         self._counting = threading.Lock()
-        self._server = _Server(self)
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def root(self) -> str:
-        """Address of the host."""
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def url(self) -> str:
@@ -129,22 +109,13 @@ class Provider:
         return planned or path.startswith("/down/")
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, provider: Provider) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.provider = provider
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
+class _Handler(QuietHandler):
+    server: Provider
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         path = self.path.partition("?")[0]
-        if self.server.provider.fails(path):
+        if self.server.fails(path):
             error = {"error": {"message": "overloaded", "type": "server_error"}}
             self._answer(500, "application/json", json.dumps(error).encode())
         else:
@@ -156,9 +127,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Case:
             "messages": [{"role": "user", "content": "hi"}],
             "max_retries": 0,
             "api_key": "made-up",
-            self.address: provider.url + self.path,
+            self.address: provider.root + self.path,
             **self.arguments,
         }
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
+from loopback import Loopback, QuietHandler
 
 ANSWER = "Hello from upstream."
 USAGE = {
@@ -30,48 +25,28 @@ BUCKETS = {
 }
 
 
-class Upstream:
+class Upstream(Loopback):
     """Answers chat completions.
 
     A message `fail` is answered with status 500, `slow` with half a stream and silence, `break`
     with half a stream and a closed connection.
+
+    Attributes:
+        answered_ns: when the last answer began, on this machine's clock.
     """
 
     def __init__(self) -> None:
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Handler)
+        self.answered_ns = 0
 
     @property
     def url(self) -> str:
         """Base address for `api_base`."""
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
-
-    @property
-    def answered_ns(self) -> int:
-        """When the last answer began, on this machine's clock."""
-        return self._server.answered_ns
+        return f"{self.root}/v1"
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    answered_ns = 0
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
+class _Handler(QuietHandler):
+    server: Upstream
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -103,9 +78,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
 
 
 def _completion(request: dict[str, Any]) -> dict[str, Any]:
