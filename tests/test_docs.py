@@ -13,7 +13,7 @@ import pytest
 from langfuse_otel import __version__
 from langfuse_otel._attributes import attributes_of
 from langfuse_otel._content import KINDS
-from langfuse_otel._litellm import DOCUMENTED
+from langfuse_otel._trace import DOCUMENTED
 from langfuse_otel._usage import _INPUT_PARTS, _OUTPUT_PARTS
 from programs import environment
 from test_attributes import FULL

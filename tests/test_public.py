@@ -13,16 +13,20 @@ import langfuse_otel
 
 SOURCE = Path(langfuse_otel.__file__).parent
 PURE = (
+    "_attributes",
+    "_call",
     "_content",
     "_destination",
+    "_facts",
     "_guardrails",
+    "_identity",
+    "_litellm",
     "_metadata",
+    "_parameters",
     "_records",
     "_text",
-    "_identity",
+    "_trace",
     "_usage",
-    "_attributes",
-    "_litellm",
 )
 HEAVY = ("opentelemetry", "httpx", "litellm")
 

@@ -15,9 +15,9 @@ from litellm.integrations.custom_logger import CustomLogger
 from opentelemetry import trace
 
 from langfuse_otel import _links, _streams
+from langfuse_otel._call import call_id_of
 from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._litellm import (
-    call_id_of,
     clues_of,
     is_proxied,
     is_unauthenticated,

@@ -1,0 +1,77 @@
+"""What LiteLLM knows of a call beyond what Langfuse has fields for: metadata. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langfuse_otel._call import Call, call_id_of, is_true, mapping_of, text_of
+from langfuse_otel._usage import part
+
+# Facts of LiteLLM's about the key, team and user of a proxy request: names, never the key.
+IDENTITY_FACTS = (
+    "user_api_key_alias",
+    "user_api_key_team_id",
+    "user_api_key_team_alias",
+    "user_api_key_user_id",
+    "user_api_key_user_email",
+    "user_api_key_org_id",
+    "user_api_key_org_alias",
+    "user_api_key_project_id",
+    "user_api_key_project_alias",
+    "user_api_key_end_user_id",
+    "user_api_key_request_route",
+)
+IDS = ("trace_id", "existing_trace_id", "generation_id", "parent_observation_id")
+ROUTER_FACTS = ("attempted_retries", "attempted_fallbacks", "deployment", "original_model_group")
+
+
+def observation_metadata(call: Call) -> dict[str, Any]:
+    """LiteLLM's facts, and over them what the caller gave beyond the fields of the trace."""
+    container = mapping_of(call.params.get("metadata")) or mapping_of(
+        call.params.get("litellm_metadata")
+    )
+    facts = {
+        "litellm_call_id": call_id_of(call.kwargs),
+        "call_type": call.kwargs.get("call_type"),
+        "custom_llm_provider": call.kwargs.get("custom_llm_provider"),
+        "api_base": call.payload.get("api_base"),
+        "model_group": call.payload.get("model_group"),
+        "response_id": part(call.response, "id"),
+        "response_model": part(call.response, "model"),
+        "finish_reasons": _finish_reasons(call.response),
+        "cache_hit": call.kwargs.get("cache_hit") or None,
+        **{name: container.get(name) for name in ROUTER_FACTS},
+        **{name: call.text(name) for name in IDS},
+        **_identity_facts(call),
+        **(_error_facts(call) if call.failed else {}),
+    }
+    if is_true(call.fields.get("debug_langfuse")):
+        facts["metadata_passed_to_litellm"] = {**call.fields, **call.metadata.rest}
+    return {**{k: v for k, v in facts.items() if v not in (None, "", [])}, **call.metadata.rest}
+
+
+def _finish_reasons(response: object) -> list[str]:
+    choices = part(response, "choices")
+    if not isinstance(choices, list):
+        return []
+    return [reason for c in choices if (reason := text_of(part(c, "finish_reason")))]
+
+
+def _identity_facts(call: Call) -> dict[str, Any]:
+    metadata = mapping_of(call.payload.get("metadata"))
+    return {name: metadata.get(name) for name in IDENTITY_FACTS}
+
+
+def _error_facts(call: Call) -> dict[str, Any]:
+    """In metadata, since Langfuse drops exception events."""
+    error = call.kwargs.get("exception")
+    information = mapping_of(call.payload.get("error_information"))
+    named = type(error)
+    return {
+        "exception.type": None if error is None else f"{named.__module__}.{named.__qualname__}",
+        "exception.stacktrace": None
+        if is_true(call.fields.get("mask_input"))
+        else call.kwargs.get("traceback_exception") or information.get("traceback"),
+        "error_code": information.get("error_code") or part(error, "status_code"),
+        "llm_provider": information.get("llm_provider") or part(error, "llm_provider"),
+    }

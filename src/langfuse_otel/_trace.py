@@ -1,0 +1,116 @@
+"""What the caller's metadata says of the trace, and of the prompt that was used. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langfuse_otel._call import Call, is_true, mapping_of, text_of, texts_of
+from langfuse_otel._records import Json, Prompt, TraceFields
+from langfuse_otel._text import clean, json_text
+from langfuse_otel._usage import part
+
+MAX_NAME = 1_000
+
+# Metadata that the older `langfuse` callback documents, and the attribute names that LiteLLM's
+# page on `langfuse_otel` promises for it. Langfuse reads none of these: they are there to be found.
+DOCUMENTED = {
+    "generation_name": "langfuse.generation.name",
+    "generation_id": "langfuse.generation.id",
+    "parent_observation_id": "langfuse.generation.parent_observation_id",
+    "mask_input": "langfuse.generation.mask_input",
+    "mask_output": "langfuse.generation.mask_output",
+    "trace_id": "langfuse.trace.id",
+    "existing_trace_id": "langfuse.trace.existing_id",
+    "update_trace_keys": "langfuse.trace.update_keys",
+    "session_id": "langfuse.trace.session_id",
+    "trace_user_id": "langfuse.trace.user_id",
+    "trace_version": "langfuse.trace.version",
+    "trace_release": "langfuse.trace.release",
+    "debug_langfuse": "langfuse.debug",
+}
+
+DEFAULT_USER_FROM = ("metadata", "argument", "end_user", "key_user")
+USER_SOURCES: Mapping[str, Callable[[Call], object]] = {
+    "metadata": lambda call: call.fields.get("trace_user_id"),
+    "argument": lambda call: call.kwargs.get("user"),
+    "end_user": lambda call: call.payload.get("end_user"),
+    "key_user": lambda call: mapping_of(call.payload.get("metadata")).get("user_api_key_user_id"),
+}
+
+
+def trace_fields(
+    call: Call, user_from: Sequence[str], given: Json | None, answer: Json | None
+) -> TraceFields:
+    """All fields of the trace; of a continued trace only those that it should change."""
+    trace_metadata = call.fields.get("trace_metadata")
+    fields = TraceFields(
+        name=(call.text("trace_name") or "")[:MAX_NAME] or None,
+        user_id=_user_id(call, user_from),
+        session_id=call.text("session_id"),
+        tags=texts_of(call.fields.get("tags")),
+        metadata=json_text(_named(trace_metadata)) if trace_metadata else None,
+        version=call.text("trace_version") or call.text("version"),
+        release=call.text("trace_release"),
+        public=is_true(call.fields.get("trace_public")) or None,
+    )
+    if not call.text("existing_trace_id"):
+        return fields
+    changed = set(texts_of(call.fields.get("update_trace_keys")))
+    return TraceFields(
+        user_id=fields.user_id if "trace_user_id" in changed else None,
+        metadata=fields.metadata if "trace_metadata" in changed else None,
+        version=fields.version if {"trace_version", "version"} & changed else None,
+        release=fields.release if "trace_release" in changed else None,
+        input=given if "input" in changed else None,
+        output=answer if "output" in changed else None,
+        is_continued=True,
+    )
+
+
+def _named(metadata: object) -> Mapping[str, Any]:
+    """Langfuse takes an object and drops anything else."""
+    return metadata if isinstance(metadata, Mapping) else {"trace_metadata": metadata}
+
+
+def _user_id(call: Call, user_from: Sequence[str]) -> str | None:
+    found = (text_of(USER_SOURCES[name](call)) for name in user_from if name in USER_SOURCES)
+    return next((user for user in found if user), None)
+
+
+def prompt_of(call: Call) -> Prompt | None:
+    """The prompt that was used: Langfuse's object, a dictionary, name and version, or LiteLLM's."""
+    given = call.fields.get("prompt")
+    managed = mapping_of(mapping_of(call.payload.get("metadata")).get("prompt_management_metadata"))
+    sources = (
+        (part(given, "name"), part(given, "version")),
+        (call.fields.get("prompt_name") or given, call.fields.get("prompt_version")),
+        (call.kwargs.get("prompt_id"), call.kwargs.get("prompt_version")),
+        (managed.get("prompt_id"), managed.get("prompt_version")),
+    )
+    for name, version in sources:
+        number = _whole_number(version)
+        if isinstance(name, str) and name and number is not None:
+            return Prompt(clean(name), number)
+    return None
+
+
+def _whole_number(value: object) -> int | None:
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def documented_of(call: Call) -> dict[str, str | bool | tuple[str, ...]]:
+    """Return the documented attributes, with the values as the caller gave them."""
+    return {
+        attribute: _as_attribute(call.fields[key])
+        for key, attribute in DOCUMENTED.items()
+        if call.fields.get(key) not in (None, "", [], ())
+    }
+
+
+def _as_attribute(value: object) -> str | bool | tuple[str, ...]:
+    if isinstance(value, bool):
+        return value
+    return text_of(value) or texts_of(value) or json_text(value)
