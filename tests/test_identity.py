@@ -99,6 +99,13 @@ def test_generation_id() -> None:
     assert identify(replace(CALL, generation_id="gen-1")).span_id == observation_id_of("gen-1")
 
 
+def test_generation_id_of_a_failed_attempt() -> None:
+    """An attempt that others follow leaves the caller's id to the one that answers."""
+    superseded = replace(CALL, generation_id="gen-1", is_superseded=True)
+
+    assert identify(superseded).span_id == identify(CALL).span_id
+
+
 def test_same_call_same_id() -> None:
     """The same call has the same id whenever it is asked for."""
     assert identify(CALL) == identify(replace(CALL))
