@@ -7,6 +7,7 @@ import os
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from langfuse_otel import _pipeline, _process, settings
@@ -14,6 +15,12 @@ from langfuse_otel.testing import Collector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# A slow machine makes no test fail.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 OURS = ("LANGFUSE_", "OTEL_", "LITELLM_")
 
