@@ -119,9 +119,8 @@ def test_timer(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_left(span)
 
 
-def test_read_to_the_end(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_to_the_end(langfuse: Collector) -> None:
     """A stream that is read to the end is one observation without a warning."""
-    monkeypatch.setattr(_streams, "GRACE_S", 0.0)
     for _ in complete(mock_response=TEXT, stream=True):
         pass
     span = only(langfuse)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Export = Callable[["Stream"], None]
 
 # LiteLLM's callback runs after the last chunk was read, when the stream object may be gone already.
+# Should it come later still, it brings the same observation id, and Langfuse keeps the later one.
 GRACE_S = 2.0
 
 # Calls that were announced and of which nothing was heard since; the oldest are forgotten.
