@@ -7,7 +7,7 @@ import nox
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = True
-nox.options.sessions = ["lint", "types", "docs", "tests"]
+nox.options.sessions = ["lint", "types", "docs", "demo", "tests"]
 
 # LiteLLM asks the network for its price list when it is imported, unless this is set.
 OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}

@@ -26,14 +26,6 @@ TRACE = {
     "tags": ["demo"],
 }
 CONVERSATION = ("demo-session", "ada", 2)
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "description": "Weather of a city",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
-    },
-}
 WEATHER_CALL = {
     "id": "call_1",
     "type": "function",
@@ -82,10 +74,10 @@ def _stream() -> object:
 
 
 def _tool_call() -> object:
+    """Without `tools`, for which LiteLLM (1.106) wants a package that it does not install."""
     return _complete(
         "What is the weather in Paris?",
         mock_tool_calls=[WEATHER_CALL],
-        tools=[WEATHER],
         metadata={"generation_name": "tool call"},
     )
 
