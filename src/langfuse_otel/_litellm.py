@@ -62,7 +62,7 @@ def observation_of(
         ended_ns=max(started_ns, nanoseconds_of(ended)),
         completion_started_ns=_completion_start(call),
         clues=replace(
-            clues_of(kwargs, started_ns, ambient),
+            _clues(call, started_ns, ambient),
             is_superseded=call.failed and _is_retried(call),
         ),
         model=model_name(kwargs),
@@ -104,19 +104,22 @@ def partial_observation_of(observation: Observation, response: object) -> Observ
 
 def clues_of(kwargs: Mapping[str, Any], started_ns: int, ambient: Parent | None = None) -> Clues:
     """Return what decides about trace, parent and id; enough of it is known when a call starts."""
-    call = read_call(kwargs, None)
+    return _clues(read_call(kwargs, None), started_ns, ambient)
+
+
+def _clues(call: Call, started_ns: int, ambient: Parent | None) -> Clues:
     headers = mapping_of(mapping_of(call.params.get("proxy_server_request")).get("headers"))
     remote = parent_of(
         next((v for k, v in headers.items() if str(k).lower() == "traceparent"), None)
     )
     clues = Clues(
-        call_id=call_id_of(kwargs) or text_of(call.payload.get("id")) or "",
+        call_id=call_id_of(call.kwargs) or text_of(call.payload.get("id")) or "",
         started_ns=started_ns,
         trace_id=call.text("trace_id"),
         existing_trace_id=call.text("existing_trace_id"),
         parent_observation_id=call.text("parent_observation_id"),
         generation_id=call.text("generation_id"),
-        litellm_trace_id=text_of(kwargs.get("litellm_trace_id"))
+        litellm_trace_id=text_of(call.kwargs.get("litellm_trace_id"))
         or text_of(call.payload.get("trace_id")),
         remote=remote,
         ambient=ambient,
