@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from langfuse_otel import _delivery
-from langfuse_otel._delivery import Delivery, Queued, backoff_s
+from langfuse_otel import _worker
+from langfuse_otel._backlog import Limits, Queued, backoff_s
+from langfuse_otel._compression import decompressed
+from langfuse_otel._delivery import Delivery
 from langfuse_otel._destination import Destination, langfuse_destination
 from langfuse_otel._records import Identity
 from langfuse_otel._sender import Delivered, Outcome, Rejected, TryLater
-from langfuse_otel._spans import span_of
+from langfuse_otel._spans import part_of
 from test_attributes import FULL
 from test_spans import RESOURCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
+
+    from langfuse_otel._spool import Spool
 
 ONE = langfuse_destination("https://one.example", "pk-lf-1", "sk-lf-1")
 TWO = langfuse_destination("https://two.example", "pk-lf-2", "sk-lf-2")
@@ -32,8 +38,11 @@ SOON_S = 10.0
 class Langfuse:
     """A sender that answers from a script, then accepts."""
 
-    def __init__(self, *outcomes: Outcome) -> None:
+    def __init__(self, *outcomes: Outcome, limit: int = 10**9, bad: Collection[int] = ()) -> None:
         self.outcomes = deque(outcomes)
+        self.limit = limit
+        self.bad = set(bad)
+        self.bodies: list[bytes] = []
         self.accepted: list[tuple[str, list[int]]] = []
         self.posts: list[str] = []
         self.timeouts: list[float] = []
@@ -41,18 +50,28 @@ class Langfuse:
         self.gate = threading.Event()
         self.gate.set()
 
-    def post(self, destination: Destination, body: bytes, timeout_s: float) -> Outcome:
+    async def post(self, destination: Destination, body: bytes, timeout_s: float) -> Outcome:
         """Answer one request."""
         self.posts.append(destination.host)
         self.timeouts.append(timeout_s)
         self.posted.set()
-        self.gate.wait(timeout_s)
-        outcome = self.outcomes.popleft() if self.outcomes else Delivered()
+        while not self.gate.is_set():  # noqa: ASYNC110 - opened by another thread
+            await asyncio.sleep(0.001)
+        outcome = self.outcomes.popleft() if self.outcomes else self.verdict(body)
         if isinstance(outcome, Delivered):
+            self.bodies.append(body)
             self.accepted.append((destination.host, span_ids(body)))
         return outcome
 
-    def close(self) -> None:
+    def verdict(self, body: bytes) -> Outcome:
+        """Refuse what is too large, and requests with a bad span, as Langfuse does."""
+        if len(body) > self.limit:
+            return Rejected("HTTP 413", 413)
+        if self.bad & set(span_ids(body)):
+            return Rejected("HTTP 400", 400)
+        return Delivered()
+
+    async def aclose(self) -> None:
         """Hold nothing open."""
 
     @property
@@ -63,7 +82,7 @@ class Langfuse:
 
 def span_ids(body: bytes) -> list[int]:
     """Return the span ids in the body of a request."""
-    request = ExportTraceServiceRequest.FromString(body)
+    request = ExportTraceServiceRequest.FromString(decompressed(body))
     return [
         int.from_bytes(span.span_id, "big")
         for of_resource in request.resource_spans
@@ -72,27 +91,30 @@ def span_ids(body: bytes) -> list[int]:
     ]
 
 
-def an_item(number: int, destination: Destination = ONE, size: int = 1) -> Queued:
+def an_item(
+    number: int, destination: Destination = ONE, size: int = 1, output: str = '"hello"'
+) -> Queued:
     """Return a span whose id is its number."""
     identity = Identity(1, number, None, "call")
-    return Queued(destination, size, partial(span_of, FULL, identity, RESOURCE))
+    observation = replace(FULL, output=output)
+    return Queued(destination, size, partial(part_of, observation, identity, RESOURCE))
 
 
-def delivering(langfuse: Langfuse, **options: float) -> Delivery:
+def delivering(langfuse: Langfuse, spool: Spool | None = None, **limits: float) -> Delivery:
     """Return a delivery that waits for a flush, unless told otherwise."""
-    return Delivery(lambda: langfuse, **{"flush_interval_s": 3600.0, **options})  # type: ignore[arg-type]
+    return Delivery(lambda: langfuse, Limits(**{"flush_interval_s": 3600.0, **limits}), spool)  # type: ignore[arg-type]
 
 
 def adds_up(delivery: Delivery) -> bool:
     """Whether each created span is in exactly one place."""
     stats = delivery.stats()
-    return stats.created == stats.sent + stats.queued + sum(stats.dropped.values())
+    return stats.created == stats.sent + stats.queued + stats.spooled + sum(stats.dropped.values())
 
 
 @pytest.fixture
 def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries come at once."""
-    monkeypatch.setattr(_delivery, "backoff_s", lambda _failures: 0.0)
+    monkeypatch.setattr(_worker, "backoff_s", lambda _failures: 0.0)
 
 
 def test_flush_delivers() -> None:
@@ -157,7 +179,7 @@ def test_destinations() -> None:
 
     assert delivery.flush(SOON_S)
     assert sorted(langfuse.accepted) == [(ONE.host, [1, 3]), (TWO.host, [2, 4])]
-    assert delivery._lanes == {}
+    assert delivery._backlog._lanes == {}
 
 
 @pytest.mark.usefixtures("no_backoff")
@@ -187,33 +209,96 @@ def test_retry_after() -> None:
     assert (delivery.stats().queued, delivery.stats().sent) == (1, 1)
 
 
-def test_lanes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lanes_are_bounded() -> None:
     """What waits for a dead host counts as memory, too; the oldest goes, counted."""
-    langfuse = Langfuse(*[TryLater("no answer", 3600.0)] * 3)
-    delivery = delivering(langfuse, flush_at=1)
-    delivery.submit(an_item(1))
-    assert not delivery.flush(0.05)
-    monkeypatch.setattr(_delivery, "MAX_QUEUED_BYTES", 1)
-    delivery.submit(an_item(2))
-    delivery.submit(an_item(3))
-    langfuse.outcomes.clear()
+    langfuse = Langfuse(*[TryLater("no answer", 3600.0)] * 1_000)
+    delivery = delivering(langfuse, flush_at=1, queue_bytes=8_000, compress=False)
+    numbers = range(1, 9)
+    for number in numbers:
+        delivery.submit(an_item(number, output="x" * 1_000))
+        delivery.flush(0.01)
+    kept = delivery.stats().queued
 
+    assert 0 < kept < len(numbers)
+    assert delivery.stats().dropped == {"queue_full": len(numbers) - kept}
+    langfuse.outcomes.clear()
     assert delivery.flush(SOON_S)
-    assert langfuse.arrived == [3]
-    assert delivery.stats().dropped == {"queue_full": 2}
+    assert langfuse.arrived == list(numbers)[-kept:]
     assert adds_up(delivery)
 
 
-def test_batches_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request carries at most so many bytes, or one span."""
-    monkeypatch.setattr(_delivery, "MAX_BATCH_BYTES", 100)
+def test_batches_are_bounded_by_bytes() -> None:
+    """A request carries at most so many bytes before compression."""
     langfuse = Langfuse()
-    delivery = delivering(langfuse)
-    for number, size in enumerate((60, 60, 30, 300, 1), 1):
-        delivery.submit(an_item(number, size=size))
+    delivery = delivering(langfuse, batch_bytes=5_000)
+    for number, size in enumerate((2_000, 2_000, 100, 2_000, 100), 1):
+        delivery.submit(an_item(number, output="x" * size))
 
     assert delivery.flush(SOON_S)
-    assert [ids for _, ids in langfuse.accepted] == [[1], [2, 3], [4], [5]]
+    assert [ids for _, ids in langfuse.accepted] == [[1], [2, 3], [4, 5]]
+
+
+def test_a_span_larger_than_a_request_is_cut() -> None:
+    """A span is never lost to its size: its longest text is cut, and says how long it was."""
+    langfuse = Langfuse()
+    delivery = delivering(langfuse, batch_bytes=5_000)
+    delivery.submit(an_item(1, output="x" * 100_000))
+
+    assert delivery.flush(SOON_S)
+    [body] = langfuse.bodies
+    assert langfuse.arrived == [1]
+    assert len(decompressed(body)) <= 5_000
+    assert b"[cut by langfuse-otel: 100000 bytes in all]" in decompressed(body)
+
+
+def test_too_large_for_the_server() -> None:
+    """What a server finds too large is halved until it fits; one span alone is cut."""
+    langfuse = Langfuse(limit=4_000)
+    delivery = delivering(langfuse, compress=False)
+    for number in range(1, 6):
+        delivery.submit(an_item(number, output="x" * (20_000 if number == 3 else 100)))
+
+    assert delivery.flush(SOON_S)
+    assert sorted(langfuse.arrived) == [1, 2, 3, 4, 5]
+    assert (delivery.stats().sent, delivery.stats().dropped) == (5, {})
+
+
+def test_too_large_whatever_is_done() -> None:
+    """A server that finds everything too large loses the span, counted as such."""
+    langfuse = Langfuse(limit=10)
+    delivery = delivering(langfuse)
+    delivery.submit(an_item(1))
+
+    assert delivery.flush(SOON_S)
+    assert delivery.stats().dropped == {"too_large": 1}
+    assert adds_up(delivery)
+
+
+def test_one_bad_span_is_lost_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """A 400 is bisected until the bad span stands alone, which is counted and named."""
+    langfuse = Langfuse(bad={7})
+    delivery = delivering(langfuse)
+    for number in range(1, 21):
+        delivery.submit(an_item(number))
+
+    assert delivery.flush(SOON_S)
+    assert sorted(langfuse.arrived) == [n for n in range(1, 21) if n != 7]
+    assert delivery.stats().dropped == {"rejected": 1}
+    assert "observation 0000000000000007 of trace 00000000000000000000000000000001" in caplog.text
+    assert adds_up(delivery)
+
+
+def test_a_server_that_refuses_everything_is_not_asked_for_each_span() -> None:
+    """After so many refusals in a row a refused request is not divided any further."""
+    numbers = range(1, 1001)
+    langfuse = Langfuse(bad=set(numbers))
+    delivery = delivering(langfuse)
+    for number in numbers:
+        delivery.submit(an_item(number))
+
+    assert delivery.flush(SOON_S)
+    assert delivery.stats().dropped == {"rejected": 1000}
+    assert len(langfuse.posts) < 400
 
 
 def test_late_answer_after_the_end() -> None:
@@ -285,7 +370,12 @@ def test_warned_once(caplog: pytest.LogCaptureFixture) -> None:
         delivery.flush(SOON_S)
 
     ours = [record.message for record in caplog.records if record.levelname == "WARNING"]
-    assert ours == ["langfuse-otel: lost 1 spans (rejected): HTTP 401"]
+    [line] = ours
+    assert line == (
+        "langfuse-otel: https://one.example (pk-lf-1): HTTP 401: 1 span is lost (rejected, "
+        "observation 0000000000000001 of trace 00000000000000000000000000000001). The key pair does "
+        "not belong to this host: run `langfuse-otel check`."
+    )
 
 
 def test_unencodable_is_lost_alone() -> None:
@@ -306,13 +396,12 @@ def test_unencodable_is_lost_alone() -> None:
     assert adds_up(delivery)
 
 
-def test_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bounded_by_bytes() -> None:
     """When memory is full the oldest go, counted; what is submitted last is kept."""
-    monkeypatch.setattr(_delivery, "MAX_QUEUED_BYTES", 100)
     langfuse = Langfuse()
-    delivery = delivering(langfuse)
+    delivery = delivering(langfuse, queue_bytes=10_000)
     for number in (1, 2, 3):
-        delivery.submit(an_item(number, size=40))
+        delivery.submit(an_item(number, size=4_000))
 
     assert delivery.flush(SOON_S)
     assert langfuse.arrived == [2, 3]

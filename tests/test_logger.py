@@ -520,5 +520,5 @@ def test_debug_lines(
 
     assert f"spans go to {langfuse.url}/api/public/otel/v1/traces" in caplog.text
     assert "authorization header built" in caplog.text
-    assert "Delivered()" in caplog.text
+    assert ": delivered" in caplog.text
     assert langfuse.secret_key not in caplog.text

@@ -14,7 +14,9 @@ import langfuse_otel
 SOURCE = Path(langfuse_otel.__file__).parent
 PURE = (
     "_attributes",
+    "_backlog",
     "_call",
+    "_compression",
     "_content",
     "_destination",
     "_facts",
@@ -22,8 +24,10 @@ PURE = (
     "_identity",
     "_litellm",
     "_metadata",
+    "_notices",
     "_parameters",
     "_records",
+    "_spool",
     "_text",
     "_trace",
     "_usage",

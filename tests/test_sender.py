@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from langfuse_otel import __version__
+from langfuse_otel._compression import compressed
 from langfuse_otel._destination import langfuse_destination
 from langfuse_otel._sender import Delivered, Rejected, Sender, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from langfuse_otel._destination import Destination
+    from langfuse_otel._sender import Outcome
+
 DESTINATION = langfuse_destination("https://langfuse.example", "pk-lf-1", "sk-lf-1")
 NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=timezone.utc)
 
 
-def answering(
-    handler: Callable[[httpx.Request], httpx.Response], compression: str = "gzip"
-) -> Sender:
-    """Return a sender whose requests this handler answers."""
-    return Sender(compression, httpx.MockTransport(handler), now=lambda: NOW)
+def posted(
+    handler: Callable[[httpx.Request], httpx.Response],
+    body: bytes = b"",
+    destination: Destination = DESTINATION,
+) -> Outcome:
+    """Return what became of a body that this handler answers."""
+    sender = Sender(httpx.MockTransport(handler), now=lambda: NOW)
+    return asyncio.run(sender.post(destination, body, 1))
 
 
 @pytest.mark.parametrize(
@@ -33,7 +42,11 @@ def answering(
         (200, {}, Delivered()),
         (202, {}, Delivered()),
         (301, {"Location": "https://elsewhere.example"}, Rejected("HTTP 301", 301)),
-        (307, {"Location": "/x"}, Rejected("HTTP 307", 307)),
+        (302, {"Location": "/x"}, Rejected("HTTP 302", 302)),
+        (307, {"Location": "https://elsewhere.example/x"}, Rejected("HTTP 307", 307)),
+        (308, {"Location": "http://langfuse.example/x"}, Rejected("HTTP 308", 308)),
+        (307, {"Location": "/again"}, Rejected("HTTP 307", 307)),
+        (307, {}, Rejected("HTTP 307", 307)),
         (400, {}, Rejected("HTTP 400", 400)),
         (401, {}, Rejected("HTTP 401", 401)),
         (403, {}, Rejected("HTTP 403", 403)),
@@ -56,16 +69,56 @@ def answering(
 )
 def test_status(status: int, headers: dict[str, str], outcome: object) -> None:
     """Each status has its outcome: 5xx and 429 are tried again, a redirect is no success."""
-    sender = answering(lambda _: httpx.Response(status, headers=headers))
+    assert posted(lambda _: httpx.Response(status, headers=headers)) == outcome
 
-    assert sender.post(DESTINATION, b"body", 1) == outcome
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_redirect_to_the_same_host(status: int) -> None:
+    """A redirect that keeps method and body is followed within the host, with the keys."""
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        is_moved = request.url.path.startswith("/moved")
+        return httpx.Response(200 if is_moved else status, headers={"Location": "/moved/traces"})
+
+    assert posted(answer, b"body") == Delivered()
+    assert [request.content for request in seen] == [b"body", b"body"]
+    assert seen[1].headers["Authorization"] == seen[0].headers["Authorization"]
+
+
+def test_partial_success() -> None:
+    """A Collector may take all spans but some, and say why."""
+    answer = ExportTraceServiceResponse()
+    answer.partial_success.rejected_spans = 2
+    answer.partial_success.error_message = "too old"
+    headers = {"Content-Type": "application/x-protobuf"}
+
+    outcome = posted(
+        lambda _: httpx.Response(200, content=answer.SerializeToString(), headers=headers)
+    )
+
+    assert outcome == Delivered(2, "too old")
+
+
+def test_a_closed_connection_is_tried_again_at_once() -> None:
+    """A kept connection that the server has closed meanwhile costs no backoff."""
+    answers = iter([httpx.RemoteProtocolError("closed"), httpx.Response(200)])
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        following = next(answers)
+        if isinstance(following, Exception):
+            raise following
+        return following
+
+    assert posted(answer) == Delivered()
 
 
 def test_the_servers_words() -> None:
     """What Langfuse says of a refusal is part of the reason."""
-    sender = answering(lambda _: httpx.Response(401, json={"message": "Invalid credentials"}))
+    outcome = posted(lambda _: httpx.Response(401, json={"message": "Invalid credentials"}))
 
-    assert sender.post(DESTINATION, b"", 1) == Rejected("HTTP 401 Invalid credentials", 401)
+    assert outcome == Rejected("HTTP 401 Invalid credentials", 401)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +135,7 @@ def test_no_answer(error: Exception, reason: str) -> None:
     def fail(_: httpx.Request) -> httpx.Response:
         raise error
 
-    assert answering(fail).post(DESTINATION, b"", 1) == TryLater(reason)
+    assert posted(fail) == TryLater(reason)
 
 
 def test_unforeseen_error() -> None:
@@ -91,9 +144,7 @@ def test_unforeseen_error() -> None:
     def fail(_: httpx.Request) -> httpx.Response:
         raise ZeroDivisionError
 
-    outcome = answering(fail).post(DESTINATION, b"", 1)
-
-    assert outcome == Rejected("cannot be sent: ZeroDivisionError", 0)
+    assert posted(fail) == Rejected("cannot be sent: ZeroDivisionError", 0)
 
 
 def test_request() -> None:
@@ -104,7 +155,7 @@ def test_request() -> None:
         seen.append(request)
         return httpx.Response(200)
 
-    answering(keep).post(DESTINATION, b"body", 1)
+    posted(keep, compressed(b"body"))
     [request] = seen
 
     assert str(request.url) == "https://langfuse.example/api/public/otel/v1/traces"
@@ -126,7 +177,7 @@ def test_no_compression() -> None:
         seen.append(request)
         return httpx.Response(200)
 
-    answering(keep, "none").post(DESTINATION, b"body", 1)
+    posted(keep, b"body")
 
     assert seen[0].content == b"body"
     assert "Content-Encoding" not in seen[0].headers
@@ -136,4 +187,4 @@ def test_wrong_proxy_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy variable that no client can be made with is an outcome, too."""
     monkeypatch.setenv("ALL_PROXY", "ftp://proxy.example")
 
-    assert isinstance(Sender().post(DESTINATION, b"", 1), Rejected)
+    assert isinstance(asyncio.run(Sender().post(DESTINATION, b"", 1)), Rejected)

@@ -9,11 +9,12 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from langfuse_otel._destination import langfuse_destination
-from langfuse_otel._spans import encoded, span_of
+from langfuse_otel._otlp import request_of
+from langfuse_otel._spans import part_of
 from langfuse_otel.testing import Answer, Collector
 from test_spans import FULL, RESOURCE, ROOT
 
-BODY = encoded([span_of(FULL, ROOT, RESOURCE)])
+BODY = request_of([part_of(FULL, ROOT, RESOURCE)])
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
 

@@ -1,8 +1,8 @@
-"""How many observations were created, sent and lost, and for which reason."""
+"""How many observations were created, sent, spooled and lost, and for which reason."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -10,21 +10,59 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from langfuse_otel._destination import Destination
+
+# Destinations that are counted one by one; with more, the least recently used are forgotten.
+MAX_DESTINATIONS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationStats:
+    """What became of the spans for one destination. `bytes_sent`: bodies as they were on the wire."""
+
+    sent: int = 0
+    retries: int = 0
+    bytes_sent: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    last_error: str | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """A moment's count of observations: `created == sent + queued + sum(dropped.values())`.
+    """A moment's count: `created == sent + queued + spooled + sum(dropped.values())`.
 
-    `dropped` counts by reason: `not_sampled`, `no_destination`, `unreadable` (LiteLLM's data),
-    `unencodable`, `queue_full`, `rejected`, `shutdown`. `retries` counts requests to send again.
+    `spooled` are on disk and not delivered yet; `recovered` says how many of the created came from
+    what an earlier process left there. `dropped` counts by reason: `not_sampled`, `no_destination`,
+    `unreadable` (LiteLLM's data), `unencodable`, `queue_full`, `spool_full`, `spool_lost` (its file
+    is gone), `rejected`, `too_large`, `shutdown`. `retries` counts requests to be sent again,
+    `bytes_sent` the bodies of those that were taken, `spool_errors` batches that the disk did not
+    take. `destinations` has the same by traces URL and public key.
     """
 
     created: int = 0
     sent: int = 0
     queued: int = 0
+    spooled: int = 0
+    recovered: int = 0
     retries: int = 0
+    bytes_sent: int = 0
+    spool_errors: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     last_error: str | None = None
+    destinations: Mapping[str, DestinationStats] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Tally:
+    sent: int = 0
+    retries: int = 0
+    bytes_sent: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    last_error: str | None = None
+
+    def stats(self) -> DestinationStats:
+        dropped = MappingProxyType(dict(self.dropped))
+        return DestinationStats(self.sent, self.retries, self.bytes_sent, dropped, self.last_error)
 
 
 @dataclass(slots=True)
@@ -32,12 +70,57 @@ class Counts:
     """The running count; whoever holds it guards it."""
 
     created: int = 0
-    sent: int = 0
-    retries: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    last_error: str | None = None
+    queued: int = 0
+    spooled: int = 0
+    recovered: int = 0
+    spool_errors: int = 0
+    _total: _Tally = field(default_factory=_Tally)
+    _of: OrderedDict[Destination, _Tally] = field(default_factory=OrderedDict)
 
-    def stats(self, queued: int) -> Stats:
-        """Return the count as it stands now; `queued` is what the caller sees waiting."""
-        dropped = MappingProxyType(dict(+self.dropped))
-        return Stats(self.created, self.sent, queued, self.retries, dropped, self.last_error)
+    def sent(self, destination: Destination, spans: int, size: int) -> None:
+        """Count what was delivered in one request with a body of `size` bytes."""
+        for tally in self._tallies(destination):
+            tally.sent += spans
+            tally.bytes_sent += size
+
+    def dropped(
+        self, reason: str, spans: int, destination: Destination | None = None, error: str = ""
+    ) -> None:
+        """Count what is lost, for which reason and after which error."""
+        for tally in self._tallies(destination):
+            tally.dropped[reason] += spans
+            tally.last_error = error or tally.last_error
+
+    def retried(self, destination: Destination, error: str) -> None:
+        """Count a request that nobody took."""
+        for tally in self._tallies(destination):
+            tally.retries += 1
+            tally.last_error = error
+
+    def stats(self) -> Stats:
+        """Return the count as it stands now."""
+        total = self._total.stats()
+        return Stats(
+            created=self.created,
+            sent=total.sent,
+            queued=self.queued,
+            spooled=self.spooled,
+            recovered=self.recovered,
+            retries=total.retries,
+            bytes_sent=total.bytes_sent,
+            spool_errors=self.spool_errors,
+            dropped=total.dropped,
+            last_error=total.last_error,
+            destinations=MappingProxyType(
+                {destination.label: tally.stats() for destination, tally in self._of.items()}
+            ),
+        )
+
+    def _tallies(self, destination: Destination | None) -> tuple[_Tally, ...]:
+        if destination is None:
+            return (self._total,)
+        tally = self._of.setdefault(destination, _Tally())
+        self._of.move_to_end(destination)
+        if len(self._of) > MAX_DESTINATIONS:
+            self._of.popitem(last=False)
+        return self._total, tally

@@ -28,6 +28,14 @@ SDK_HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where a request belongs: a URL and the public key of a project, never its secret."""
+
+    traces_url: str
+    public_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Destination:
     """One target of spans: its full traces URL, the headers that open it, and how it was chosen."""
 
@@ -40,6 +48,16 @@ class Destination:
     def host(self) -> str:
         """The Langfuse address that the traces URL was made from."""
         return self.traces_url.removesuffix(TRACES_PATH)
+
+    @property
+    def address(self) -> Address:
+        """All but the headers, which hold the secret."""
+        return Address(self.traces_url, self.public_key)
+
+    @property
+    def label(self) -> str:
+        """What a log line calls it: the host, and the public key where there is one."""
+        return f"{self.host} ({self.public_key})" if self.public_key else self.host
 
 
 def langfuse_destination(host: str, public_key: str, secret_key: str) -> Destination:

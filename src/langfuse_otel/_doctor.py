@@ -5,6 +5,7 @@ The test trace goes out the way that every span goes.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import time
@@ -14,10 +15,14 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from langfuse_otel._compression import compressed
 from langfuse_otel._destination import EU_CLOUD, US_CLOUD, unquoted
+from langfuse_otel._identity import identify
+from langfuse_otel._otlp import request_of
 from langfuse_otel._records import Clues, Observation
 from langfuse_otel._rest import get, projects
 from langfuse_otel._sender import Delivered, Outcome, Sender, TryLater
+from langfuse_otel._spans import part_of, resource_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -194,16 +199,17 @@ def _observation(trace_id: str) -> Observation:
 
 
 def _send(settings: Settings, destination: Destination, observation: Observation) -> Outcome:
-    from langfuse_otel._identity import identify  # noqa: PLC0415 - the SDK only when it is needed
-    from langfuse_otel._spans import encoded, resource_of, span_of  # noqa: PLC0415
-
     resource = resource_of(settings.service_name, None, settings.release)
-    span = span_of(observation, identify(observation.clues), resource)
-    sender = Sender(settings.compression)
+    part = part_of(observation, identify(observation.clues), resource)
+    return asyncio.run(_posted(destination, request_of([part]), settings.timeout))
+
+
+async def _posted(destination: Destination, body: bytes, timeout_s: float) -> Outcome:
+    sender = Sender()
     try:
-        return sender.post(destination, encoded([span]), settings.timeout)
+        return await sender.post(destination, compressed(body), timeout_s)
     finally:
-        sender.close()
+        await sender.aclose()
 
 
 def _read_back(settings: Settings, destination: Destination, trace_id: str) -> Finding:

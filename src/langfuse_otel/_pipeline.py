@@ -11,14 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from langfuse_otel import _links, _process
-from langfuse_otel._delivery import Queued
+from langfuse_otel._backlog import Queued
 from langfuse_otel._identity import identify, without_context
+from langfuse_otel._spans import part_of, resource_of
 from langfuse_otel.settings import environment_name, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from opentelemetry.sdk.trace import ReadableSpan
 
     from langfuse_otel._destination import Destination
     from langfuse_otel._records import Identity, Observation
@@ -42,8 +41,10 @@ class Pipeline:
         self.settings = settings
         self._delivery = _process.delivery(settings)
         self._environment = environment_name(settings.environment or "") or None
-        self._resource = settings.service_name, self._environment, settings.release
+        self._resource = resource_of(settings.service_name, self._environment, settings.release)
         self._destination = _destination(settings) if settings.enabled else None
+        if self._destination is not None:
+            self._delivery.keep(self._destination)
         self.user_from = names_of(settings.user_from)
         self.spans = names_of(settings.spans)
 
@@ -76,8 +77,8 @@ class Pipeline:
         if not is_sampled(identity.trace_id, self.settings.sample_rate):
             self._delivery.lose("not_sampled")
         elif _is_new((self._destination, id(source), observation.level), observation):
-            span = partial(_span, observation, identity, self._resource)
-            self._delivery.submit(Queued(self._destination, observation.size, span))
+            encode = partial(part_of, observation, identity, self._resource)
+            self._delivery.submit(Queued(self._destination, observation.size, encode))
             return observation, identity
         return None
 
@@ -90,15 +91,6 @@ class Pipeline:
             trace = replace(trace, release=self.settings.release)
         environment = observation.environment or self._environment
         return replace(observation, clues=clues, trace=trace, environment=environment)
-
-
-def _span(
-    observation: Observation, identity: Identity, resource: tuple[str | None, ...]
-) -> ReadableSpan:
-    """Build the span in the worker, which alone pays for importing OpenTelemetry's SDK."""
-    from langfuse_otel._spans import resource_of, span_of  # noqa: PLC0415
-
-    return span_of(observation, identity, resource_of(*resource))
 
 
 def is_sampled(trace_id: int, rate: float) -> bool:

@@ -8,14 +8,17 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from langfuse_otel import _pending, _streams
 
 if TYPE_CHECKING:
+    from langfuse_otel._backlog import Limits
     from langfuse_otel._counts import Stats
     from langfuse_otel._delivery import Delivery
     from langfuse_otel._sender import Sender
+    from langfuse_otel._spool import Spool
     from langfuse_otel.settings import Settings
 
 log = logging.getLogger("langfuse_otel")
@@ -34,12 +37,7 @@ def delivery(settings: Settings) -> Delivery:
 
             show_debug_lines(settings)
             _shutdown_timeout_s = settings.shutdown_timeout
-            _delivery = Delivery(
-                lambda: _sender(settings.compression),
-                flush_interval_s=settings.flush_interval,
-                flush_at=settings.flush_at,
-                timeout_s=settings.timeout,
-            )
+            _delivery = Delivery(_sender, _limits(settings), _spool(settings))
         return _delivery
 
 
@@ -105,10 +103,35 @@ def show_debug_lines(settings: Settings) -> None:
         log.addHandler(logging.StreamHandler())
 
 
-def _sender(compression: str) -> Sender:
+def _sender() -> Sender:
     from langfuse_otel._sender import Sender  # noqa: PLC0415 - the thread that sends imports httpx
 
-    return Sender(compression)
+    return Sender()
+
+
+def _limits(settings: Settings) -> Limits:
+    from langfuse_otel._backlog import Limits  # noqa: PLC0415 - keeps `import langfuse_otel` light
+
+    return Limits(
+        flush_interval_s=settings.flush_interval,
+        flush_at=settings.flush_at,
+        timeout_s=settings.timeout,
+        queue_bytes=settings.max_queue_bytes,
+        batch_bytes=settings.max_batch_bytes,
+        compress=settings.compression == "gzip",
+    )
+
+
+def _spool(settings: Settings) -> Spool | None:
+    if settings.spool_dir is None:
+        return None
+    from langfuse_otel._spool import Spool  # noqa: PLC0415 - only who has a spool pays
+
+    try:
+        return Spool(Path(settings.spool_dir).expanduser(), settings.spool_max_bytes)
+    except OSError as error:
+        log.warning("langfuse-otel: no spool: %s", error)
+        return None
 
 
 def _begin_in_child() -> None:

@@ -1,19 +1,20 @@
 """One POST → what became of it. The only file that speaks HTTP to deliver.
 
-A result is returned, never raised, and no attempt is repeated here.
+A result is returned, never raised. What is repeated here is repeated at once: a kept connection
+that turned out to be closed, and a redirect to the same host.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from langfuse_otel._compression import is_compressed
 from langfuse_otel._version import __version__
 
 if TYPE_CHECKING:
@@ -23,28 +24,32 @@ if TYPE_CHECKING:
 
 # 500 is Langfuse's answer when its storage or queue fails: nothing was stored, sending again helps.
 RETRYABLE = frozenset({408, 425, 429, *range(500, 600)})
+REDIRECTS = frozenset({307, 308})
+MAX_REDIRECTS = 3
 MAX_REASON = 200
 # However long a server asks to wait, it is asked again after this.
 LONGEST_WAIT_S = 3_600.0
+PROTOBUF = "application/x-protobuf"
+
+# A server that closed a kept connection is noticed at the next request.
+_STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Langfuse has it."""
+    """Langfuse has it. A Collector may say that it took all but so many, and why."""
 
-    delivered: ClassVar[bool] = True
-    again: ClassVar[bool] = False
-    reason: ClassVar[str] = ""
-    after_s: ClassVar[float | None] = None
+    refused: int = 0
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"delivered, but for {self.refused} spans" if self.refused else "delivered"
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Langfuse will not take it, however often it is sent."""
+    """Langfuse will not take it, however often it is sent. `status` is 0 where there was none."""
 
-    delivered: ClassVar[bool] = False
-    again: ClassVar[bool] = False
-    after_s: ClassVar[float | None] = None
     reason: str
     status: int
 
@@ -53,8 +58,6 @@ class Rejected:
 class TryLater:
     """Nobody took it now; `after_s` is what the server asked to wait, in seconds."""
 
-    delivered: ClassVar[bool] = False
-    again: ClassVar[bool] = True
     reason: str
     after_s: float | None = None
 
@@ -63,34 +66,30 @@ Outcome = Delivered | Rejected | TryLater
 
 
 class Sender:
-    """Posts OTLP bodies over kept connections.
+    """Posts OTLP bodies over kept connections, in one event loop.
 
     Args:
-        compression: `gzip` or `none`.
         transport: where requests go; the network by default.
         now: returns the current time, for `Retry-After` dates.
     """
 
     def __init__(
         self,
-        compression: str = "gzip",
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         self._transport = transport
-        self._client: httpx.Client | None = None
-        self._gzip = compression == "gzip"
+        self._client: httpx.AsyncClient | None = None
         self._now = now
 
-    def post(self, destination: Destination, body: bytes, timeout_s: float) -> Outcome:
-        """Send one OTLP request of spans and say what became of it."""
-        headers = {**dict(destination.headers), "Content-Type": "application/x-protobuf"}
-        if self._gzip:
+    async def post(self, destination: Destination, body: bytes, timeout_s: float) -> Outcome:
+        """Send one OTLP request of spans, compressed or not, and say what became of it."""
+        headers = {**dict(destination.headers), "Content-Type": PROTOBUF}
+        if is_compressed(body):
             headers["Content-Encoding"] = "gzip"
-            body = gzip.compress(body, compresslevel=1, mtime=0)
         try:
-            response = self._connected().post(
-                destination.traces_url, content=body, headers=headers, timeout=timeout_s
+            return self._outcome(
+                await self._answer(destination.traces_url, body, headers, timeout_s)
             )
         except httpx.TimeoutException:
             return TryLater(f"no answer within {timeout_s:g} s")
@@ -98,19 +97,38 @@ class Sender:
             return TryLater(f"cannot connect: {error}" if str(error) else type(error).__name__)
         except Exception as error:  # noqa: BLE001 - the worker must outlive whatever this is
             return Rejected(f"cannot be sent: {type(error).__name__}", 0)
-        return self._outcome(response)
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the connections."""
         if self._client is not None:
-            self._client.close()
+            await self._client.aclose()
 
-    def _connected(self) -> httpx.Client:
+    async def _answer(
+        self, url: str, body: bytes, headers: dict[str, str], timeout_s: float
+    ) -> httpx.Response:
+        client = self._connected()
+
+        async def post(to: str) -> httpx.Response:
+            try:
+                return await client.post(to, content=body, headers=headers, timeout=timeout_s)
+            except _STALE:
+                return await client.post(to, content=body, headers=headers, timeout=timeout_s)
+
+        response = await post(url)
+        for _ in range(MAX_REDIRECTS):
+            target = _redirect(response)
+            if target is None:
+                break
+            response = await post(target)
+        return response
+
+    def _connected(self) -> httpx.AsyncClient:
         """Made at the first request: it reads proxy variables, and fails where they are wrong."""
         if self._client is None:
-            self._client = httpx.Client(
+            self._client = httpx.AsyncClient(
                 transport=self._transport,
                 follow_redirects=False,
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
                 headers={"User-Agent": f"langfuse-otel/{__version__}"},
             )
         return self._client
@@ -118,7 +136,7 @@ class Sender:
     def _outcome(self, response: httpx.Response) -> Outcome:
         status = response.status_code
         if 200 <= status < 300:  # noqa: PLR2004 - a redirect is no success: the spans stayed here
-            return Delivered()
+            return _accepted(response)
         reason = f"HTTP {status}{_message(response)}"
         if status in RETRYABLE:
             return TryLater(reason, self._retry_after(response))
@@ -136,6 +154,34 @@ class Sender:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)
         return min(LONGEST_WAIT_S, max(0.0, (moment - self._now()).total_seconds()))
+
+
+def _redirect(response: httpx.Response) -> str | None:
+    """Where a redirect leads that keeps method and body, if that is the same host.
+
+    The headers carry keys, so they go to no other host, and not from https to http.
+    """
+    if response.status_code not in REDIRECTS or "Location" not in response.headers:
+        return None
+    origin = response.request.url
+    target = origin.join(response.headers["Location"])
+    is_downgrade = origin.scheme == "https" and target.scheme != "https"
+    return str(target) if target.host == origin.host and not is_downgrade else None
+
+
+def _accepted(response: httpx.Response) -> Delivered:
+    """OTLP's partial success; Langfuse never says so, and answers in JSON of its own."""
+    if not response.content or not response.headers.get("Content-Type", "").startswith(PROTOBUF):
+        return Delivered()
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: PLC0415 - rare
+        ExportTraceServiceResponse,
+    )
+
+    try:
+        partial = ExportTraceServiceResponse.FromString(response.content).partial_success
+    except Exception:  # noqa: BLE001 - the status says that it was taken
+        return Delivered()
+    return Delivered(partial.rejected_spans, partial.error_message[:MAX_REASON])
 
 
 def _message(response: httpx.Response) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from langfuse_otel import _process
-from langfuse_otel._delivery import Queued
+from langfuse_otel._backlog import Queued
+from langfuse_otel._otlp import Part, parts_of
 from langfuse_otel.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,12 +39,13 @@ class LangfuseSpanExporter(SpanExporter):
         self._enabled = read.enabled
         self._shutdown_timeout_s = read.shutdown_timeout
         self._delivery = _process.delivery(read)
+        self._delivery.keep(self._destination)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Queue the spans; success means that they are queued, and from there on counted."""
         if self._enabled:
             for span in spans:
-                item = Queued(self._destination, _size(span), partial(_itself, span))
+                item = Queued(self._destination, _size(span), partial(_part, span))
                 self._delivery.submit(item)
         return SpanExportResult.SUCCESS
 
@@ -55,8 +58,10 @@ class LangfuseSpanExporter(SpanExporter):
         self._delivery.flush(self._shutdown_timeout_s)
 
 
-def _itself(span: ReadableSpan) -> ReadableSpan:
-    return span
+def _part(span: ReadableSpan) -> Part:
+    """Encode any span, with its events and links, the way OpenTelemetry's own exporter does."""
+    [part] = parts_of(encode_spans([span]).SerializeToString())
+    return part
 
 
 def _size(span: ReadableSpan) -> int:

@@ -170,6 +170,41 @@ class Settings(BaseSettings):
         description="Compression of requests: `gzip` (the only one Langfuse decodes) or `none`.",
         examples=["none"],
     )
+    max_batch_bytes: int = Field(
+        3_500_000,
+        ge=1_000,
+        validation_alias="LANGFUSE_OTEL_MAX_BATCH_SIZE_BYTES",
+        description=(
+            "Largest body of one request before compression, in bytes. A larger span has its "
+            "longest texts cut, with a marker that gives their size."
+        ),
+        examples=["1000000"],
+    )
+    max_queue_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1_000,
+        validation_alias="LANGFUSE_OTEL_MAX_QUEUE_SIZE_BYTES",
+        description=(
+            "Most that waits in memory, in bytes. Beyond it the oldest spans are dropped, counted."
+        ),
+        examples=["268435456"],
+    )
+    spool_dir: Unquoted | None = Field(
+        None,
+        validation_alias="LANGFUSE_OTEL_SPOOL_DIR",
+        description=(
+            "Folder that keeps requests until they are delivered, over an outage, a restart or a "
+            "killed process. Several processes may share it."
+        ),
+        examples=["/var/spool/langfuse-otel"],
+    )
+    spool_max_bytes: int = Field(
+        512 * 1024 * 1024,
+        ge=1_000_000,
+        validation_alias="LANGFUSE_OTEL_SPOOL_MAX_BYTES",
+        description="Most that the folder holds, in bytes. Beyond it the oldest are dropped, counted.",
+        examples=["2147483648"],
+    )
     debug: bool = Field(
         default=False,
         validation_alias="LANGFUSE_DEBUG",

@@ -1,0 +1,25 @@
+"""How a request is compressed: gzip at its fastest level, the only encoding that Langfuse decodes."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_FORMAT = 31
+
+
+def compressed(body: bytes) -> bytes:
+    """Return `body` as gzip. zlib's level 1, without the time, so that equal bodies stay equal."""
+    compressor = zlib.compressobj(1, zlib.DEFLATED, _GZIP_FORMAT)
+    return compressor.compress(body) + compressor.flush()
+
+
+def decompressed(body: bytes) -> bytes:
+    """Return what was compressed; a body that was not stays as it is."""
+    return gzip.decompress(body) if is_compressed(body) else body
+
+
+def is_compressed(body: bytes) -> bool:
+    """Whether `body` is gzip; an OTLP request, whose first field has the tag 0x0a, never looks so."""
+    return body.startswith(_GZIP_MAGIC)

@@ -1,0 +1,44 @@
+"""The event loop that requests run in: one that still works when the interpreter is ending."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+
+class DeliveryLoop(asyncio.SelectorEventLoop):
+    """Looks names up in a thread of their own.
+
+    asyncio looks them up in its default thread pool, which takes no more work once the interpreter
+    ends (CPython 3.9 and later), just when a short script delivers what it has.
+    """
+
+    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> list[Any]:
+        """Do as `socket.getaddrinfo`."""
+        found: asyncio.Future[list[Any]] = self.create_future()
+
+        def look_up() -> None:
+            try:
+                addresses, error = socket.getaddrinfo(host, port, **options), None
+            except OSError as problem:
+                addresses, error = [], problem
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                self.call_soon_threadsafe(_resolve, found, addresses, error)
+
+        try:
+            threading.Thread(target=look_up, name="langfuse-otel-dns", daemon=True).start()
+        except RuntimeError:
+            return socket.getaddrinfo(host, port, **options)
+        return await found
+
+
+def _resolve(found: asyncio.Future[list[Any]], addresses: list[Any], error: OSError | None) -> None:
+    if found.done():
+        return
+    if error is not None:
+        found.set_exception(error)
+    else:
+        found.set_result(addresses)

@@ -1,0 +1,331 @@
+"""Moves a backlog: encodes what is queued, sends what is due, books what became of it.
+
+One event loop does it all, so that a project that hangs delays no other, and what hangs can be
+broken off. The lock is held for the books alone: encoding, the disk and the network do without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from langfuse_otel._backlog import Batch, backoff_s
+from langfuse_otel._batches import BAD_REQUEST, TOO_LARGE, divided, named, packed
+from langfuse_otel._notices import lost
+from langfuse_otel._sender import Delivered, Rejected, TryLater
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from langfuse_otel._backlog import Backlog, Goal, Limits, Queued
+    from langfuse_otel._destination import Address, Destination
+    from langfuse_otel._notices import Notices
+    from langfuse_otel._otlp import Part
+    from langfuse_otel._sender import Outcome, Sender
+    from langfuse_otel._spool import Spool
+
+log = logging.getLogger("langfuse_otel")
+
+# Spans encoded in one go, between two looks at the network.
+MOST_ENCODED = 2_048
+# So many refused one by one, and none taken between: the next refused request is not divided.
+MOST_REFUSED = 64
+RECOVER_EVERY_S = 30.0
+SHORTEST_TIMEOUT_S = 0.001
+
+GONE = Rejected("its file in the spool is gone", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What workers share with those who submit: the backlog, its lock, and what goes with it.
+
+    `known` are the destinations whose requests may be kept in the spool, by address.
+    """
+
+    backlog: Backlog
+    changed: threading.Condition
+    limits: Limits
+    notices: Notices
+    clock: Callable[[], float]
+    known: Mapping[Address, Destination]
+    spool: Spool | None = None
+
+
+class Worker:
+    """Runs in one thread; `wake` is for others.
+
+    Args:
+        work: the shared state.
+        sender: does the requests; closed at the end.
+        goal: says when to stop; None for not yet.
+    """
+
+    def __init__(self, work: Work, sender: Sender, goal: Callable[[], Goal | None]) -> None:
+        self._goal = goal
+        self._work = work
+        self._sender = sender
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken: asyncio.Event | None = None
+        self._recovers_at = 0.0
+
+    def wake(self) -> None:
+        """Look again at what is to be done. For any thread, and for a signal handler."""
+        loop, woken = self._loop, self._woken
+        if loop is not None and woken is not None:
+            with suppress(RuntimeError):  # it has ended
+                loop.call_soon_threadsafe(woken.set)
+
+    async def run(self) -> None:
+        """Work until the goal is reached."""
+        self._woken = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        requests: set[asyncio.Task[None]] = set()
+        try:
+            while not self._is_done():
+                self._woken.clear()
+                self._recover()
+                self._encode()
+                for batch in self._started():
+                    request = asyncio.create_task(self._deliver(batch))
+                    requests.add(request)
+                    request.add_done_callback(requests.discard)
+                await self._pause()
+        finally:
+            for request in requests:
+                request.cancel()
+            await asyncio.gather(*requests, return_exceptions=True)
+            await self._sender.aclose()
+
+    def _is_done(self) -> bool:
+        with self._work.changed:
+            backlog, goal = self._work.backlog, self._goal()
+            if backlog.is_over or goal is None:
+                return backlog.is_over
+            is_sent = backlog.is_empty if goal.upto is None else backlog.oldest > goal.upto
+            return is_sent or self._work.clock() >= goal.deadline
+
+    async def _pause(self) -> None:
+        """Wait until something is due or somebody wakes us."""
+        assert self._woken is not None  # noqa: S101 - for the type checker
+        wait_s = self._wait_s()
+        if wait_s is None or wait_s > 0:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), wait_s)
+        else:
+            await asyncio.sleep(0)
+
+    def _wait_s(self) -> float | None:
+        with self._work.changed:
+            backlog, goal = self._work.backlog, self._goal()
+            moments = [backlog.queue_due(), backlog.next_due()]
+            moments.append(goal.deadline if goal else None)
+            moments.append(self._recovers_at if self._work.spool else None)
+            due = [moment for moment in moments if moment is not None]
+            return min(due) - self._work.clock() if due else None
+
+    # --- from the queue into batches
+
+    def _encode(self) -> None:
+        """Move what is queued into batches, if it is due."""
+        work = self._work
+        with work.changed:
+            due, pushed_out = work.backlog.queue_due(), work.backlog.pushed_out
+            work.backlog.pushed_out = 0
+            is_due = due is not None and due <= work.clock()
+            items, number = work.backlog.take(MOST_ENCODED if is_due else 0)
+        if pushed_out:
+            work.notices.warn("", "more is waiting than memory may hold", lost(pushed_out))
+        if not items:
+            return
+        batches = [
+            batch
+            for destination, group in _by_destination(items).items()
+            for batch in packed(destination, self._encoded(group), number, work.limits)
+        ]
+        self._store(batches)
+        with work.changed:
+            if not work.backlog.is_over:
+                work.backlog.put(items, number, batches)
+            work.changed.notify_all()
+
+    def _encoded(self, items: Iterable[Queued]) -> list[Part]:
+        """A span that cannot be encoded is lost alone."""
+        return [part for item in items if (part := self._part(item)) is not None]
+
+    def _part(self, item: Queued) -> Part | None:
+        try:
+            return item.encode()
+        except Exception as error:  # noqa: BLE001 - whatever one span does, the others go
+            name = type(error).__name__
+            self._work.notices.warn("", f"a span has no encoding: {name}", lost(1))
+            return None
+
+    # --- the network
+
+    def _started(self) -> list[Batch]:
+        with self._work.changed:
+            return list(self._work.backlog.start(self._work.clock()))
+
+    async def _deliver(self, batch: Batch) -> None:
+        """Send one batch and book what became of it."""
+        work = self._work
+        outcome: Outcome = GONE
+        try:
+            body = self._body(batch)
+            if body is not None:
+                outcome = await self._sender.post(batch.destination, body, self._timeout_s())
+        except asyncio.CancelledError:
+            with work.changed:
+                if not work.backlog.is_over:
+                    work.backlog.given_back(batch)
+            raise
+        log.debug(
+            "langfuse-otel: %d spans to %s: %s", batch.spans, batch.destination.label, outcome
+        )
+        self._book(batch, body or b"", outcome)
+        if self._woken is not None:
+            self._woken.set()
+
+    def _timeout_s(self) -> float:
+        timeout_s, goal = self._work.limits.timeout_s, self._goal()
+        if goal is None:
+            return timeout_s
+        return max(SHORTEST_TIMEOUT_S, min(timeout_s, goal.deadline - self._work.clock()))
+
+    def _body(self, batch: Batch) -> bytes | None:
+        if batch.file is None or self._work.spool is None:
+            return batch.body
+        return self._work.spool.body(batch.file)
+
+    # --- the books
+
+    def _book(self, batch: Batch, body: bytes, outcome: Outcome) -> None:
+        if isinstance(outcome, Delivered):
+            self._book_delivered(batch, len(body), outcome)
+        elif isinstance(outcome, TryLater):
+            self._book_postponed(batch, outcome)
+        else:
+            pieces = self._pieces(batch, body, outcome)
+            self._store(pieces)
+            if pieces:
+                self._book_divided(batch, pieces)
+            else:
+                self._book_refused(batch, body, outcome)
+
+    def _book_delivered(self, batch: Batch, size: int, outcome: Delivered) -> None:
+        refused = min(batch.spans, outcome.refused)
+        if refused:
+            self._warn(batch, f"took all but {refused} spans: {outcome.reason}", lost(refused))
+        with self._work.changed:
+            if not self._work.backlog.is_over:
+                self._work.backlog.delivered(batch, size, refused)
+            self._work.changed.notify_all()
+        self._forget(batch)
+
+    def _book_postponed(self, batch: Batch, outcome: TryLater) -> None:
+        work = self._work
+        with work.changed:
+            if work.backlog.is_over:
+                return
+            wait_s = outcome.after_s
+            if wait_s is None:
+                wait_s = backoff_s(work.backlog.failures(batch.destination))
+            work.backlog.postponed(batch, work.clock() + wait_s, outcome.reason)
+        self._warn(batch, outcome.reason, "it will be tried again")
+
+    def _book_divided(self, batch: Batch, pieces: Sequence[Batch]) -> None:
+        with self._work.changed:
+            if not self._work.backlog.is_over:
+                self._work.backlog.divided(batch, pieces)
+        self._forget(batch)
+
+    def _book_refused(self, batch: Batch, body: bytes, outcome: Rejected) -> None:
+        is_known = outcome is not GONE and batch.spans == 1
+        reason = _REASONS.get(outcome.status, "rejected") if outcome is not GONE else "spool_lost"
+        which = f", {named(body)}" if is_known else ""
+        self._warn(batch, outcome.reason, f"{lost(batch.spans)} ({reason}{which})")
+        with self._work.changed:
+            if not self._work.backlog.is_over:
+                self._work.backlog.refused(batch, reason, outcome.reason)
+            self._work.changed.notify_all()
+        self._forget(batch)
+
+    def _pieces(self, batch: Batch, body: bytes, outcome: Rejected) -> list[Batch]:
+        """What to send in place of a refused batch, unless the server refuses whatever comes."""
+        if outcome.status not in {BAD_REQUEST, TOO_LARGE}:
+            return []
+        with self._work.changed:
+            if self._work.backlog.is_refusing(batch.destination, MOST_REFUSED):
+                return []
+        return divided(batch, body, outcome.status, self._work.limits)
+
+    def _warn(self, batch: Batch, reason: str, what: str) -> None:
+        self._work.notices.warn(batch.destination.label, reason, what)
+
+    # --- the disk
+
+    def _store(self, batches: Iterable[Batch]) -> None:
+        """Put batches on disk before they are sent, where there is a spool that may have them."""
+        if self._work.spool is not None:
+            for batch in batches:
+                if batch.destination.address in self._work.known:
+                    self._store_one(self._work.spool, batch)
+
+    def _store_one(self, spool: Spool, batch: Batch) -> None:
+        try:
+            batch.file = self._file(spool, batch)
+        except OSError as error:
+            with self._work.changed:
+                self._work.backlog.counts.spool_errors += 1
+            reason = f"the spool cannot be written: {error.strerror or type(error).__name__}"
+            self._work.notices.warn("", reason, "spans wait in memory")
+        if batch.file is not None:
+            batch.body = b""
+
+    def _file(self, spool: Spool, batch: Batch) -> Path | None:
+        """The file that holds it now; older ones are dropped for it. None where it never fits."""
+        while not spool.has_room(batch.body):
+            with self._work.changed:
+                oldest = self._work.backlog.drop_oldest_spooled()
+            if oldest is None:
+                return None
+            self._forget(oldest)
+            self._warn(oldest, "the spool is full", lost(oldest.spans))
+        return spool.put(batch.destination.address, batch.spans, batch.body)
+
+    def _forget(self, batch: Batch) -> None:
+        if batch.file is not None and self._work.spool is not None:
+            self._work.spool.remove(batch.file)
+
+    def _recover(self) -> None:
+        """Take over what ended processes left in the spool, now and then."""
+        work = self._work
+        if work.spool is None or work.clock() < self._recovers_at:
+            return
+        self._recovers_at = work.clock() + RECOVER_EVERY_S
+        try:
+            found = work.spool.recover(work.known.__contains__)
+        except OSError as error:
+            reason = f"the spool cannot be read: {error.strerror or type(error).__name__}"
+            work.notices.warn("", reason, "what earlier processes left stays there")
+            return
+        with work.changed:
+            work.backlog.recover(
+                [Batch(work.known[one.address], b"", one.spans, 0, one.file) for one in found]
+            )
+
+
+_REASONS = {TOO_LARGE: "too_large"}
+
+
+def _by_destination(items: Sequence[Queued]) -> dict[Destination, list[Queued]]:
+    found: dict[Destination, list[Queued]] = {}
+    for item in items:
+        found.setdefault(item.destination, []).append(item)
+    return found
