@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from calls import ENDED, MESSAGES, STARTED, a_call, a_response, observed
 from langfuse_otel._litellm import is_unauthenticated, observation_of
-from langfuse_otel._records import Parent, Prompt, TraceFields
+from langfuse_otel._records import Defaults, Parent, Prompt, TraceFields
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
 FAILURE: dict[str, Any] = {
@@ -402,7 +402,9 @@ def test_ids_as_they_were_given() -> None:
 def test_user_order() -> None:
     """The order in which a user is looked for can be chosen."""
     call = a_call({"trace_user_id": "meta"}, user="arg")
-    made = observation_of(call, a_response(), STARTED, ENDED, user_from=("argument", "metadata"))
+    made = observation_of(
+        call, a_response(), STARTED, ENDED, defaults=Defaults(("argument", "metadata"))
+    )
 
     assert made.trace.user_id == "arg"
 

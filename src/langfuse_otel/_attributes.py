@@ -5,17 +5,18 @@ Each rule of the server that shaped this is named where it applies; `docs/mappin
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from pydantic_core import to_json
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
     from langfuse_otel._records import Observation
 
 AttributeValue = str | bool | int | tuple[str, ...]
-Pair = tuple[str, AttributeValue | None]
+Attributes = dict[str, AttributeValue | None]
 
 
 def attributes_of(
@@ -29,55 +30,62 @@ def attributes_of(
         observation: the record.
         is_orphan: its parent may never come to Langfuse, so it has to show the trace itself.
     """
-    pairs = (
-        *observation.documented.items(),
-        *_observation(observation),
-        *_trace(observation),
-        *(_orphan(observation) if is_orphan and not observation.trace.is_continued else ()),
-    )
-    return {key: value for key, value in pairs if value is not None and value != ()}
+    given = {**observation.documented, **_observation(observation), **_trace(observation)}
+    if is_orphan and not observation.trace.is_continued:
+        given |= _orphan(observation)
+    return {key: value for key, value in given.items() if value is not None}
 
 
-def _observation(o: Observation) -> Iterator[Pair]:
-    yield "langfuse.observation.type", o.type
-    yield "langfuse.observation.model.name", o.model
-    yield "langfuse.observation.model.parameters", o.model_parameters
-    yield "langfuse.observation.input", o.input
-    yield "langfuse.observation.output", o.output
-    yield "langfuse.observation.usage_details", json.dumps(o.usage) if o.usage else None
-    yield "langfuse.observation.cost_details", json.dumps(o.cost) if o.cost else None
-    yield "langfuse.observation.completion_start_time", _iso(o.completion_started_ns)
-    yield "langfuse.observation.level", o.level
-    yield "langfuse.observation.status_message", o.status_message
-    yield "langfuse.observation.metadata", o.metadata
-    yield "langfuse.observation.prompt.name", o.prompt.name if o.prompt else None
-    yield "langfuse.observation.prompt.version", o.prompt.version if o.prompt else None
-    yield "langfuse.environment", o.environment
-    yield "langfuse.version", o.version
+def _observation(o: Observation) -> Attributes:
+    return {
+        "langfuse.observation.type": o.type,
+        "langfuse.observation.model.name": o.model,
+        "langfuse.observation.model.parameters": o.model_parameters,
+        "langfuse.observation.input": o.input,
+        "langfuse.observation.output": o.output,
+        "langfuse.observation.usage_details": _compact(o.usage),
+        "langfuse.observation.cost_details": _compact(o.cost),
+        "langfuse.observation.completion_start_time": _iso(o.completion_started_ns),
+        "langfuse.observation.level": o.level,
+        "langfuse.observation.status_message": o.status_message,
+        "langfuse.observation.metadata": o.metadata,
+        "langfuse.observation.prompt.name": o.prompt.name if o.prompt else None,
+        "langfuse.observation.prompt.version": o.prompt.version if o.prompt else None,
+        "langfuse.environment": o.environment,
+        "langfuse.version": o.version,
+    }
 
 
-def _trace(o: Observation) -> Iterator[Pair]:
+def _trace(o: Observation) -> Attributes:
     """On every span: Langfuse's newer write path takes trace fields from any of them."""
-    yield "langfuse.trace.name", o.trace.name
-    yield "langfuse.trace.tags", o.trace.tags
-    yield "langfuse.trace.metadata", o.trace.metadata
-    yield "user.id", o.trace.user_id
-    yield "session.id", o.trace.session_id
-    yield "langfuse.release", o.trace.release
-    yield "langfuse.trace.public", o.trace.public
-    yield "langfuse.trace.input", o.trace.input
-    yield "langfuse.trace.output", o.trace.output
+    return {
+        "langfuse.trace.name": o.trace.name,
+        "langfuse.trace.tags": o.trace.tags or None,
+        "langfuse.trace.metadata": o.trace.metadata,
+        "user.id": o.trace.user_id,
+        "session.id": o.trace.session_id,
+        "langfuse.release": o.trace.release,
+        "langfuse.trace.public": o.trace.public,
+        "langfuse.trace.input": o.trace.input,
+        "langfuse.trace.output": o.trace.output,
+    }
 
 
-def _orphan(o: Observation) -> Iterator[Pair]:
+def _orphan(o: Observation) -> Attributes:
     """The first makes it the root on the older write path, the second names the trace on the newer.
 
     There input and output of a trace come from a span without a parent alone.
     """
-    yield "langfuse.internal.as_root", True
-    yield "langfuse.internal.is_app_root", True
-    yield "langfuse.trace.input", o.input
-    yield "langfuse.trace.output", o.output
+    return {
+        "langfuse.internal.as_root": True,
+        "langfuse.internal.is_app_root": True,
+        "langfuse.trace.input": o.input,
+        "langfuse.trace.output": o.output,
+    }
+
+
+def _compact(numbers: Mapping[str, float] | None) -> str | None:
+    return to_json(numbers).decode() if numbers else None
 
 
 def _iso(nanoseconds: int | None) -> str | None:

@@ -29,7 +29,8 @@ class Call:
 
     def text(self, name: str) -> str | None:
         """Return a field of the metadata as text."""
-        return text_of(self.fields.get(name))
+        value = self.metadata.fields.get(name)
+        return None if value is None else text_of(value)
 
 
 def read_call(kwargs: Mapping[str, Any], response: object) -> Call:
@@ -61,11 +62,13 @@ def texts_of(values: object) -> tuple[str, ...]:
 
 def mapping_of(value: object) -> Mapping[str, Any]:
     """Return a mapping, an empty one for anything else."""
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, (dict, Mapping)) else {}
 
 
 def text_of(value: object) -> str | None:
     """Return a scalar as text; None for nothing, for empty text and for what is no scalar."""
+    if value is None:
+        return None
     if isinstance(value, str):
         return clean(value) or None
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)

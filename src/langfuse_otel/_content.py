@@ -9,9 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
-from langfuse_otel._usage import part
+from langfuse_otel._usage import members, part
 
 if TYPE_CHECKING:
     from langfuse_otel._records import ObservationType
@@ -98,13 +96,13 @@ def _answer(choice: object) -> object:
 
 def _said(message: object) -> object:
     """A message without its empty members, which differ between a stream and a whole answer."""
-    if not isinstance(message, (Mapping, BaseModel)):
-        return message
-    return {name: value for name, value in dict(message).items() if not _is_empty(value)}
+    return {name: value for name, value in members(message).items() if not _is_empty(value)} or (
+        message
+    )
 
 
 def _is_empty(value: object) -> bool:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return all(_is_empty(member) for member in value.values())
     return value is None or value == []
 

@@ -8,28 +8,29 @@ from langfuse_otel._call import Call, call_id_of, is_true, mapping_of, text_of
 from langfuse_otel._usage import part
 
 # Facts of LiteLLM's about the key, team and user of a proxy request: names, never the key.
-IDENTITY_FACTS = (
-    "user_api_key_alias",
-    "user_api_key_team_id",
-    "user_api_key_team_alias",
-    "user_api_key_user_id",
-    "user_api_key_user_email",
-    "user_api_key_org_id",
-    "user_api_key_org_alias",
-    "user_api_key_project_id",
-    "user_api_key_project_alias",
-    "user_api_key_end_user_id",
-    "user_api_key_request_route",
+IDENTITY_FACTS = frozenset(
+    {
+        "user_api_key_alias",
+        "user_api_key_team_id",
+        "user_api_key_team_alias",
+        "user_api_key_user_id",
+        "user_api_key_user_email",
+        "user_api_key_org_id",
+        "user_api_key_org_alias",
+        "user_api_key_project_id",
+        "user_api_key_project_alias",
+        "user_api_key_end_user_id",
+        "user_api_key_request_route",
+    }
 )
-IDS = ("trace_id", "existing_trace_id", "generation_id", "parent_observation_id")
-ROUTER_FACTS = ("attempted_retries", "attempted_fallbacks", "deployment", "original_model_group")
+IDS = frozenset({"trace_id", "existing_trace_id", "generation_id", "parent_observation_id"})
+ROUTER_FACTS = frozenset(
+    {"attempted_retries", "attempted_fallbacks", "deployment", "original_model_group"}
+)
 
 
 def observation_metadata(call: Call) -> dict[str, Any]:
     """LiteLLM's facts, and over them what the caller gave beyond the fields of the trace."""
-    container = mapping_of(call.params.get("metadata")) or mapping_of(
-        call.params.get("litellm_metadata")
-    )
     facts = {
         "litellm_call_id": call_id_of(call.kwargs),
         "call_type": call.kwargs.get("call_type"),
@@ -40,14 +41,15 @@ def observation_metadata(call: Call) -> dict[str, Any]:
         "response_model": part(call.response, "model"),
         "finish_reasons": _finish_reasons(call.response),
         "cache_hit": call.kwargs.get("cache_hit") or None,
-        **{name: container.get(name) for name in ROUTER_FACTS},
-        **{name: call.text(name) for name in IDS},
+        **_routers_facts(call),
+        **{name: call.text(name) for name in IDS & call.fields.keys()},
         **_identity_facts(call),
         **(_error_facts(call) if call.failed else {}),
     }
     if is_true(call.fields.get("debug_langfuse")):
         facts["metadata_passed_to_litellm"] = {**call.fields, **call.metadata.rest}
-    return {**{k: v for k, v in facts.items() if v not in (None, "", [])}, **call.metadata.rest}
+    said = {name: value for name, value in facts.items() if value or value == 0}
+    return {**said, **call.metadata.rest}
 
 
 def _finish_reasons(response: object) -> list[str]:
@@ -57,9 +59,18 @@ def _finish_reasons(response: object) -> list[str]:
     return [reason for c in choices if (reason := text_of(part(c, "finish_reason")))]
 
 
+def _routers_facts(call: Call) -> dict[str, Any]:
+    container = call.params.get("metadata") or call.params.get("litellm_metadata")
+    return _chosen(container, ROUTER_FACTS)
+
+
 def _identity_facts(call: Call) -> dict[str, Any]:
-    metadata = mapping_of(call.payload.get("metadata"))
-    return {name: metadata.get(name) for name in IDENTITY_FACTS}
+    return _chosen(call.payload.get("metadata"), IDENTITY_FACTS)
+
+
+def _chosen(container: object, names: frozenset[str]) -> dict[str, Any]:
+    found = mapping_of(container)
+    return {name: found[name] for name in sorted(names & found.keys())}
 
 
 def _error_facts(call: Call) -> dict[str, Any]:

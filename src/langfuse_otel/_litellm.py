@@ -18,14 +18,15 @@ from langfuse_otel._content import answer_of, default_name, kind_of, model_name
 from langfuse_otel._facts import observation_metadata
 from langfuse_otel._identity import parent_of, without_context
 from langfuse_otel._parameters import model_parameters
-from langfuse_otel._records import Clues, Json, Level, Observation, Parent
+from langfuse_otel._records import Clues, Defaults, Json, Level, Observation, Parent
 from langfuse_otel._text import json_text, message_of
-from langfuse_otel._trace import DEFAULT_USER_FROM, MAX_NAME, documented_of, prompt_of, trace_fields
+from langfuse_otel._trace import MAX_NAME, documented_of, prompt_of, trace_fields
 from langfuse_otel._usage import cost_of, part, usage_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
+NO_DEFAULTS = Defaults()
 REDACTED = "redacted-by-litellm"
 
 
@@ -36,7 +37,7 @@ def observation_of(
     ended: object,
     *,
     ambient: Parent | None = None,
-    user_from: Sequence[str] = DEFAULT_USER_FROM,
+    defaults: Defaults = NO_DEFAULTS,
 ) -> Observation:
     """Return the finished observation of one call.
 
@@ -46,7 +47,7 @@ def observation_of(
         started: start of the call, a datetime.
         ended: end of the call, a datetime.
         ambient: the OpenTelemetry span that was active when the call started.
-        user_from: keys of `USER_SOURCES`; the first that names a user wins.
+        defaults: what the settings say.
     """
     call = read_call(kwargs, response)
     kind = kind_of(kwargs)
@@ -61,10 +62,7 @@ def observation_of(
         started_ns=started_ns,
         ended_ns=max(started_ns, nanoseconds_of(ended)),
         completion_started_ns=_completion_start(call),
-        clues=replace(
-            _clues(call, started_ns, ambient),
-            is_superseded=call.failed and _is_retried(call),
-        ),
+        clues=_clues(call, started_ns, ambient, ignores_context=defaults.ignores_context),
         model=model_name(kwargs),
         model_parameters=model_parameters(kwargs),
         input=given,
@@ -76,7 +74,8 @@ def observation_of(
         version=call.text("version") or call.text("trace_version"),
         metadata=json_text(observation_metadata(call)),
         prompt=prompt_of(call),
-        trace=trace_fields(call, user_from, given, answer),
+        environment=defaults.environment,
+        trace=trace_fields(call, defaults, given, answer),
         documented=documented_of(call),
     )
 
@@ -104,14 +103,10 @@ def partial_observation_of(observation: Observation, response: object) -> Observ
 
 def clues_of(kwargs: Mapping[str, Any], started_ns: int, ambient: Parent | None = None) -> Clues:
     """Return what decides about trace, parent and id; enough of it is known when a call starts."""
-    return _clues(read_call(kwargs, None), started_ns, ambient)
+    return _clues(read_call(kwargs, None), started_ns, ambient, ignores_context=False)
 
 
-def _clues(call: Call, started_ns: int, ambient: Parent | None) -> Clues:
-    headers = mapping_of(mapping_of(call.params.get("proxy_server_request")).get("headers"))
-    remote = parent_of(
-        next((v for k, v in headers.items() if str(k).lower() == "traceparent"), None)
-    )
+def _clues(call: Call, started_ns: int, ambient: Parent | None, *, ignores_context: bool) -> Clues:
     clues = Clues(
         call_id=call_id_of(call.kwargs) or text_of(call.payload.get("id")) or "",
         started_ns=started_ns,
@@ -121,12 +116,18 @@ def _clues(call: Call, started_ns: int, ambient: Parent | None) -> Clues:
         generation_id=call.text("generation_id"),
         litellm_trace_id=text_of(call.kwargs.get("litellm_trace_id"))
         or text_of(call.payload.get("trace_id")),
-        remote=remote,
+        is_superseded=call.failed and _is_retried(call),
+        remote=_remote(call),
         ambient=ambient,
     )
-    return (
-        without_context(clues) if is_true(call.fields.get("ignore_context_propagation")) else clues
-    )
+    is_alone = ignores_context or is_true(call.fields.get("ignore_context_propagation"))
+    return without_context(clues) if is_alone else clues
+
+
+def _remote(call: Call) -> Parent | None:
+    """The span that the proxy's client names in its `traceparent` header."""
+    headers = mapping_of(mapping_of(call.params.get("proxy_server_request")).get("headers"))
+    return next((parent_of(v) for k, v in headers.items() if str(k).lower() == "traceparent"), None)
 
 
 def is_proxied(kwargs: Mapping[str, Any]) -> bool:

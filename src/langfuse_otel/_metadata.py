@@ -89,7 +89,8 @@ _PROXYS = _ROUTERS | {
     "user_agent",
     "verified_human_user_id",
 }
-_LITELLMS_PREFIXES = ("litellm_", "user_api_key", "user_api_end_user")
+# What begins with these is LiteLLM's, or may be a credential of ours.
+_RESERVED_PREFIXES = ("litellm_", "user_api_key", "user_api_end_user", PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +112,14 @@ def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
     foreign = _PROXYS if request else _ROUTERS
     fields: dict[str, Any] = {}
     rest: dict[str, Any] = {}
-    for inlet in inlets:
+    for inlet in filter(None, inlets):
         fields |= _fields(inlet)
-        rest |= {k: v for k, v in inlet.items() if k not in _NAMES and not _is_foreign(k, foreign)}
-    return CallMetadata(fields, {k: v for k, v in rest.items() if v is not None})
+        rest |= {
+            key: value
+            for key, value in inlet.items()
+            if value is not None and key not in _NAMES and not _is_foreign(key, foreign)
+        }
+    return CallMetadata(fields, rest)
 
 
 def _sdk_inlets(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
@@ -177,15 +182,13 @@ def _header_value(key: str, value: object) -> object:
 
 def _fields(inlet: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of one inlet by their own names; the plain spelling wins over the prefixed."""
-    prefixed = {_NAMES[k]: v for k, v in inlet.items() if k in _NAMES and v is not None}
-    plain = {k: v for k, v in inlet.items() if k in FIELDS and v is not None}
-    return {**prefixed, **plain}
+    given = {key: value for key, value in inlet.items() if value is not None and key in _NAMES}
+    return {_NAMES[key]: given.get(_NAMES[key], value) for key, value in given.items()}
 
 
 def _is_foreign(key: object, foreign: frozenset[str]) -> bool:
-    """Whether LiteLLM added the key; what begins with `langfuse_` may be a credential."""
-    return key in foreign or str(key).startswith((*_LITELLMS_PREFIXES, PREFIX))
+    return key in foreign or str(key).startswith(_RESERVED_PREFIXES)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, (dict, Mapping)) else {}

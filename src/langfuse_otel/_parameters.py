@@ -11,49 +11,51 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # Parameters that shape an answer. An allow-list, since the rest may hold credentials.
-MODEL_PARAMETERS = (
-    "audio",
-    "dimensions",
-    "encoding_format",
-    "frequency_penalty",
-    "logit_bias",
-    "logprobs",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "max_tokens",
-    "min_p",
-    "modalities",
-    "n",
-    "parallel_tool_calls",
-    "presence_penalty",
-    "quality",
-    "reasoning",
-    "reasoning_effort",
-    "repetition_penalty",
-    "response_format",
-    "seed",
-    "service_tier",
-    "size",
-    "stop",
-    "style",
-    "temperature",
-    "thinking",
-    "tool_choice",
-    "top_k",
-    "top_logprobs",
-    "top_n",
-    "top_p",
-    "verbosity",
-    "voice",
+MODEL_PARAMETERS = frozenset(
+    {
+        "audio",
+        "dimensions",
+        "encoding_format",
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "max_tokens",
+        "min_p",
+        "modalities",
+        "n",
+        "parallel_tool_calls",
+        "presence_penalty",
+        "quality",
+        "reasoning",
+        "reasoning_effort",
+        "repetition_penalty",
+        "response_format",
+        "seed",
+        "service_tier",
+        "size",
+        "stop",
+        "style",
+        "temperature",
+        "thinking",
+        "tool_choice",
+        "top_k",
+        "top_logprobs",
+        "top_n",
+        "top_p",
+        "verbosity",
+        "voice",
+    }
 )
+
+
+def _chosen(container: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: container[name] for name in MODEL_PARAMETERS & container.keys()}
 
 
 def model_parameters(kwargs: Mapping[str, Any]) -> str | None:
     """Return those of the parameters that were given, also 0 and false, as JSON text."""
-    optional = mapping_of(kwargs.get("optional_params"))
-    found = {
-        name: value
-        for name in MODEL_PARAMETERS
-        if (value := optional.get(name, kwargs.get(name))) is not None
-    }
+    given = {**_chosen(kwargs), **_chosen(mapping_of(kwargs.get("optional_params")))}
+    found = {name: value for name, value in sorted(given.items()) if value is not None}
     return json_text(found) if found else None

@@ -6,13 +6,13 @@ import logging
 import os
 import threading
 from collections import OrderedDict
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from langfuse_otel import _links, _process
 from langfuse_otel._backlog import Queued
-from langfuse_otel._identity import identify, without_context
+from langfuse_otel._identity import identify
+from langfuse_otel._records import Defaults
 from langfuse_otel._spans import part_of, resource_of
 from langfuse_otel.settings import environment_name, names_of
 
@@ -40,12 +40,17 @@ class Pipeline:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._delivery = _process.delivery(settings)
-        self._environment = environment_name(settings.environment or "") or None
-        self._resource = resource_of(settings.service_name, self._environment, settings.release)
+        environment = environment_name(settings.environment or "") or None
+        self._resource = resource_of(settings.service_name, environment, settings.release)
         self._destination = _destination(settings) if settings.enabled else None
         if self._destination is not None:
             self._delivery.keep(self._destination)
-        self.user_from = names_of(settings.user_from)
+        self.defaults = Defaults(
+            names_of(settings.user_from),
+            environment,
+            settings.release,
+            settings.ignore_context_propagation,
+        )
         self.spans = names_of(settings.spans)
 
     def export(
@@ -67,7 +72,7 @@ class Pipeline:
             self._delivery.lose("no_destination")
             return None
         try:
-            observation = self._completed(make())
+            observation = make()
         except Exception as error:  # noqa: BLE001 - whatever a caller's object raises when it is read
             self._delivery.lose("unreadable")
             log.warning("langfuse-otel: a call could not be read: %s", type(error).__name__)
@@ -81,16 +86,6 @@ class Pipeline:
             self._delivery.submit(Queued(self._destination, observation.size, encode))
             return observation, identity
         return None
-
-    def _completed(self, observation: Observation) -> Observation:
-        """Fill in what the settings say of every observation."""
-        clues, trace = observation.clues, observation.trace
-        if self.settings.ignore_context_propagation:
-            clues = without_context(clues)
-        if self.settings.release and not (trace.release or trace.is_continued):
-            trace = replace(trace, release=self.settings.release)
-        environment = observation.environment or self._environment
-        return replace(observation, clues=clues, trace=trace, environment=environment)
 
 
 def is_sampled(trace_id: int, rate: float) -> bool:

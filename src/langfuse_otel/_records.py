@@ -93,6 +93,19 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the settings say of every observation.
+
+    `user_from`: where a user is looked for, the first source that names one wins.
+    """
+
+    user_from: tuple[str, ...] = ("metadata", "argument", "end_user", "key_user")
+    environment: str | None = None
+    release: str | None = None
+    ignores_context: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """One finished call. Times are nanoseconds since the epoch, cost is in US dollars.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langfuse_otel._call import Call, is_true, mapping_of, text_of, texts_of
-from langfuse_otel._records import Json, Prompt, TraceFields
+from langfuse_otel._records import Defaults, Json, Prompt, TraceFields
 from langfuse_otel._text import clean, json_text
 from langfuse_otel._usage import part
 
@@ -30,7 +30,6 @@ DOCUMENTED = {
     "debug_langfuse": "langfuse.debug",
 }
 
-DEFAULT_USER_FROM = ("metadata", "argument", "end_user", "key_user")
 USER_SOURCES: Mapping[str, Callable[[Call], object]] = {
     "metadata": lambda call: call.fields.get("trace_user_id"),
     "argument": lambda call: call.kwargs.get("user"),
@@ -40,18 +39,18 @@ USER_SOURCES: Mapping[str, Callable[[Call], object]] = {
 
 
 def trace_fields(
-    call: Call, user_from: Sequence[str], given: Json | None, answer: Json | None
+    call: Call, defaults: Defaults, given: Json | None, answer: Json | None
 ) -> TraceFields:
     """All fields of the trace; of a continued trace only those that it should change."""
     trace_metadata = call.fields.get("trace_metadata")
     fields = TraceFields(
         name=(call.text("trace_name") or "")[:MAX_NAME] or None,
-        user_id=_user_id(call, user_from),
+        user_id=_user_id(call, defaults.user_from),
         session_id=call.text("session_id"),
         tags=texts_of(call.fields.get("tags")),
         metadata=json_text(_named(trace_metadata)) if trace_metadata else None,
         version=call.text("trace_version") or call.text("version"),
-        release=call.text("trace_release"),
+        release=call.text("trace_release") or defaults.release,
         public=is_true(call.fields.get("trace_public")) or None,
     )
     if not call.text("existing_trace_id"):
@@ -61,7 +60,7 @@ def trace_fields(
         user_id=fields.user_id if "trace_user_id" in changed else None,
         metadata=fields.metadata if "trace_metadata" in changed else None,
         version=fields.version if {"trace_version", "version"} & changed else None,
-        release=fields.release if "trace_release" in changed else None,
+        release=call.text("trace_release") if "trace_release" in changed else None,
         input=given if "input" in changed else None,
         output=answer if "output" in changed else None,
         is_continued=True,
@@ -74,8 +73,11 @@ def _named(metadata: object) -> Mapping[str, Any]:
 
 
 def _user_id(call: Call, user_from: Sequence[str]) -> str | None:
-    found = (text_of(USER_SOURCES[name](call)) for name in user_from if name in USER_SOURCES)
-    return next((user for user in found if user), None)
+    for name in user_from:
+        source = USER_SOURCES.get(name)
+        if source and (user := text_of(source(call))):
+            return user
+    return None
 
 
 def prompt_of(call: Call) -> Prompt | None:
@@ -104,9 +106,9 @@ def _whole_number(value: object) -> int | None:
 def documented_of(call: Call) -> dict[str, str | bool | tuple[str, ...]]:
     """Return the documented attributes, with the values as the caller gave them."""
     return {
-        attribute: _as_attribute(call.fields[key])
-        for key, attribute in DOCUMENTED.items()
-        if call.fields.get(key) not in (None, "", [], ())
+        DOCUMENTED[key]: _as_attribute(value)
+        for key, value in call.fields.items()
+        if key in DOCUMENTED and (value or value == 0)
     }
 
 

@@ -19,20 +19,22 @@ MAX_COST = 1e6
 COST_TOLERANCE = 1e-9
 
 _INPUT_PARTS = {
-    "input_cached_tokens": ("cached_tokens",),
-    "input_cache_creation": ("cache_creation_tokens",),
-    "input_audio_tokens": ("audio_tokens",),
-    "input_image_tokens": ("image_tokens",),
+    "input_cached_tokens": "cached_tokens",
+    "input_cache_creation": "cache_creation_tokens",
+    "input_audio_tokens": "audio_tokens",
+    "input_image_tokens": "image_tokens",
 }
 _OUTPUT_PARTS = {
-    "output_reasoning_tokens": ("reasoning_tokens",),
-    "output_audio_tokens": ("audio_tokens",),
-    "output_image_tokens": ("image_tokens",),
+    "output_reasoning_tokens": "reasoning_tokens",
+    "output_audio_tokens": "audio_tokens",
+    "output_image_tokens": "image_tokens",
 }
+_CACHE_READS = {"input_cached_tokens": "cache_read_input_tokens"}
 _CACHE_WRITES = {
-    "input_cache_creation_5m": ("ephemeral_5m_input_tokens",),
-    "input_cache_creation_1h": ("ephemeral_1h_input_tokens",),
+    "input_cache_creation_5m": "ephemeral_5m_input_tokens",
+    "input_cache_creation_1h": "ephemeral_1h_input_tokens",
 }
+_SEARCHES = {"input_tool_use_tokens": "tool_use_tokens"}
 _INPUT_COSTS = {
     "input_cached_tokens": "cache_read_cost",
     "input_cache_creation": "cache_creation_cost",
@@ -46,41 +48,43 @@ def usage_of(usage: object) -> dict[str, int] | None:
     Buckets are non-negative integers, `input` and `output` hold what no other bucket holds, and
     `total` is the provider's own.
     """
-    prompt = tokens(usage, "prompt_tokens") or tokens(usage, "input_tokens")
-    completion = tokens(usage, "completion_tokens") or tokens(usage, "output_tokens")
-    total = tokens(usage, "total_tokens") or prompt + completion
+    counts = members(usage)
+    prompt = tokens(counts, "prompt_tokens") or tokens(counts, "input_tokens")
+    completion = tokens(counts, "completion_tokens") or tokens(counts, "output_tokens")
+    total = tokens(counts, "total_tokens") or prompt + completion
     if not total:
         return None
-    inputs = _inputs(usage, prompt)
-    details = part(usage, "completion_tokens_details") or part(usage, "output_tokens_details")
-    outputs = _parts(_OUTPUT_PARTS, details, completion)
+    details = _details(counts, "prompt_tokens_details", "input_tokens_details")
+    inputs = _inputs(counts, details, prompt)
+    answered = _details(counts, "completion_tokens_details", "output_tokens_details")
+    outputs = _parts(_OUTPUT_PARTS, answered, completion)
+    # What a search put into Gemini's prompt LiteLLM has in the total alone, without a price.
+    searched = _parts(_SEARCHES, details, max(0, total - prompt - completion))
     return {
         "input": prompt - sum(inputs.values()),
         **inputs,
-        **_searched(usage, total - prompt - completion),
+        **searched,
         "output": completion - sum(outputs.values()),
         **outputs,
         "total": total,
     }
 
 
-def _searched(usage: object, beside: int) -> dict[str, int]:
-    """What a search put into Gemini's prompt: LiteLLM has it in the total alone, without a price."""
-    details = part(usage, "prompt_tokens_details")
-    return _parts({"input_tool_use_tokens": ("tool_use_tokens",)}, details, max(0, beside))
+def _details(counts: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    return members(next((found for name in names if (found := counts.get(name))), None))
 
 
-def _inputs(usage: object, prompt: int) -> dict[str, int]:
-    details = part(usage, "prompt_tokens_details") or part(usage, "input_tokens_details")
+def _inputs(counts: Mapping[str, Any], details: Mapping[str, Any], prompt: int) -> dict[str, int]:
     found = _parts(_INPUT_PARTS, details, prompt)
-    if not found.get("input_cached_tokens"):
-        left = prompt - sum(found.values())
-        found |= _parts({"input_cached_tokens": ("cache_read_input_tokens",)}, usage, left)
+    if "input_cached_tokens" not in found:
+        found |= _parts(_CACHE_READS, counts, prompt - sum(found.values()))
     written = found.get("input_cache_creation", 0)
-    by_lifetime = _parts(_CACHE_WRITES, part(details, "cache_creation_token_details"), written)
-    if written and sum(by_lifetime.values()) == written:
-        del found["input_cache_creation"]
-        found |= by_lifetime
+    if written:
+        lifetimes = members(details.get("cache_creation_token_details"))
+        by_lifetime = _parts(_CACHE_WRITES, lifetimes, written)
+        if sum(by_lifetime.values()) == written:
+            del found["input_cache_creation"]
+            found |= by_lifetime
     return found
 
 
@@ -122,23 +126,33 @@ def is_cost(value: object) -> TypeGuard[float]:
 
 def part(value: object, name: str) -> Any:
     """Return the member `name` of a mapping or object, None where there is none."""
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+    return value.get(name) if isinstance(value, (dict, Mapping)) else getattr(value, name, None)
 
 
-def tokens(value: object, name: str) -> int:
+def members(value: object) -> Mapping[str, Any]:
+    """Return the members of a mapping or of one of LiteLLM's objects, an empty mapping if none."""
+    if value is None or isinstance(value, (dict, Mapping)):
+        return value or {}
+    own = getattr(value, "__dict__", None) or {}
+    return {**own, **(getattr(value, "__pydantic_extra__", None) or {})}
+
+
+def tokens(counts: Mapping[str, Any], name: str) -> int:
     """Return a token count as a non-negative integer; what is no number counts as 0."""
-    count = part(value, name)
+    count = counts.get(name)
+    if count.__class__ is int:
+        return max(0, count)
     if isinstance(count, bool) or not isinstance(count, (int, float)) or not math.isfinite(count):
         return 0
     return max(0, int(count))
 
 
-def _parts(table: Mapping[str, tuple[str, ...]], details: object, whole: int) -> dict[str, int]:
+def _parts(table: Mapping[str, str], details: Mapping[str, Any], whole: int) -> dict[str, int]:
     """Return the buckets of `table` that are not 0, none larger than what is left of the whole."""
     found: dict[str, int] = {}
-    for bucket, names in table.items():
-        left = whole - sum(found.values())
-        count = min(left, max(tokens(details, name) for name in names))
+    for bucket, name in table.items() if details else ():
+        count = min(whole, tokens(details, name))
         if count:
             found[bucket] = count
+            whole -= count
     return found

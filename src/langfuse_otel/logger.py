@@ -182,7 +182,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                 started,
                 ended,
                 ambient=ambient,
-                user_from=pipeline.user_from,
+                defaults=pipeline.defaults,
             )
             exported = pipeline.export(lambda: finish(make()), kwargs)
             if exported and "guardrails" in pipeline.spans:
