@@ -194,6 +194,32 @@ def test_failure_in_the_middle(langfuse: Collector) -> None:
     assert 0 < len(output) < len(ANSWER)
 
 
+def test_redacted_and_left(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With LiteLLM's messages turned off a left stream shows nothing of what was said."""
+    monkeypatch.setattr(litellm, "turn_off_message_logging", True)
+    start(4, complete(mock_response=TEXT, stream=True))
+    span = only(langfuse)
+
+    assert span.attributes["langfuse.observation.level"] == "WARNING"
+    assert "one" not in span.attributes["langfuse.observation.output"]
+    assert "hi" not in span.attributes["langfuse.observation.input"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_redacted_and_broken(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With LiteLLM's messages turned off a stream that breaks shows nothing of what was said."""
+    monkeypatch.setattr(litellm, "turn_off_message_logging", True)
+    with Upstream() as upstream:
+        messages = [{"role": "user", "content": "break"}]
+        arguments = {"api_base": upstream.url, "api_key": "sk-none", "mock_response": None}
+        fails(complete(messages=messages, stream=True, max_retries=0, **arguments))
+    span = only(langfuse)
+
+    assert span.attributes["langfuse.observation.level"] == "ERROR"
+    assert "Hello" not in span.attributes["langfuse.observation.output"]
+    assert "break" not in span.attributes["langfuse.observation.input"]
+
+
 def test_first_token(langfuse: Collector) -> None:
     """The time of the first token is the upstream's: not the end, and not the start."""
     with Upstream() as upstream:
