@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
+import weakref
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from litellm.litellm_core_utils import litellm_logging
 import langfuse_otel
 from langfuse_otel import _streams
 from programs import run_program
+from routes import Provider
 from test_logger import LISTS, acomplete, complete
 from upstream import ANSWER, Upstream
 
@@ -154,6 +157,25 @@ def test_nothing_was_said(langfuse: Collector) -> None:
 
     assert langfuse.spans == []
     assert _streams._open == {}
+
+
+def test_anthropic(langfuse: Collector) -> None:
+    """A left stream is seen where LiteLLM's data about the call leads to the stream object."""
+    with Provider() as provider:
+        arguments = {"model": "anthropic/claude-sonnet-4-5", "api_key": "sk-none"}
+        messages = [{"role": "user", "content": "hi"}]
+        stream = litellm.completion(
+            **arguments, messages=messages, api_base=provider.root, stream=True
+        )
+        start(3, stream)
+        seen = weakref.ref(stream)
+        del stream
+        deadline = time.monotonic() + 20
+        while seen() is not None and time.monotonic() < deadline:
+            gc.collect()  # a thread of LiteLLM's may hold it for a moment
+    span = only(langfuse)
+
+    assert span.attributes["langfuse.observation.level"] == "WARNING"
 
 
 def test_two_projects(langfuse: Collector) -> None:
