@@ -25,22 +25,26 @@ IDS = ("trace_id", "existing_trace_id", "generation_id", "parent_observation_id"
 ROUTER_FACTS = ("attempted_retries", "attempted_fallbacks", "deployment", "original_model_group")
 
 
-def observation_metadata(call: Call) -> dict[str, Any]:
-    """LiteLLM's facts, and over them what the caller gave beyond the fields of the trace."""
+def observation_metadata(call: Call, retries: int | None = None) -> dict[str, Any]:
+    """LiteLLM's facts, and over them what the caller gave beyond the fields of the trace.
+
+    `retries`: how many attempts at the call there were before, where LiteLLM's router does not say.
+    """
     container = mapping_of(call.params.get("metadata")) or mapping_of(
         call.params.get("litellm_metadata")
     )
+    routed = {"attempted_retries": retries, **container}
     facts = {
         "litellm_call_id": call_id_of(call.kwargs),
         "call_type": call.kwargs.get("call_type"),
         "custom_llm_provider": call.kwargs.get("custom_llm_provider"),
-        "api_base": call.payload.get("api_base"),
+        "api_base": call.payload.get("api_base") or call.params.get("api_base"),
         "model_group": call.payload.get("model_group"),
         "response_id": part(call.response, "id"),
         "response_model": part(call.response, "model"),
         "finish_reasons": _finish_reasons(call.response),
         "cache_hit": call.kwargs.get("cache_hit") or None,
-        **{name: container.get(name) for name in ROUTER_FACTS},
+        **{name: routed.get(name) for name in ROUTER_FACTS},
         **{name: call.text(name) for name in IDS},
         **_identity_facts(call),
         **(_error_facts(call) if call.failed else {}),

@@ -18,7 +18,15 @@ from langfuse_otel._content import answer_of, default_name, kind_of, model_name
 from langfuse_otel._facts import observation_metadata
 from langfuse_otel._identity import parent_of, without_context
 from langfuse_otel._parameters import model_parameters
-from langfuse_otel._records import Clues, Json, Level, Observation, Parent
+from langfuse_otel._records import (
+    ONLY_ATTEMPT,
+    Attempt,
+    Clues,
+    Json,
+    Level,
+    Observation,
+    Parent,
+)
 from langfuse_otel._text import json_text, message_of
 from langfuse_otel._trace import DEFAULT_USER_FROM, MAX_NAME, documented_of, prompt_of, trace_fields
 from langfuse_otel._usage import cost_of, part, usage_of
@@ -36,6 +44,7 @@ def observation_of(
     ended: object,
     *,
     ambient: Parent | None = None,
+    attempt: Attempt = ONLY_ATTEMPT,
     user_from: Sequence[str] = DEFAULT_USER_FROM,
 ) -> Observation:
     """Return the finished observation of one call.
@@ -46,11 +55,14 @@ def observation_of(
         started: start of the call, a datetime.
         ended: end of the call, a datetime.
         ambient: the OpenTelemetry span that was active when the call started.
+        attempt: which one it was, if LiteLLM repeated the call.
         user_from: keys of `USER_SOURCES`; the first that names a user wins.
     """
     call = read_call(kwargs, response)
     kind = kind_of(kwargs)
-    started_ns = nanoseconds_of(started) or nanoseconds_of(kwargs.get("start_time"))
+    began = nanoseconds_of(started) or nanoseconds_of(kwargs.get("start_time"))
+    started_ns = max(began, nanoseconds_of(attempt.started))
+    is_superseded = call.failed and (attempt.is_repeated or _is_retried(call))
     given = _masked(call, "mask_input") or _json(kind.input(kwargs))
     answer = None if call.failed else _masked(call, "mask_output") or _json(kind.output(response))
     counts = kind.has_usage and not call.failed
@@ -63,7 +75,8 @@ def observation_of(
         completion_started_ns=_completion_start(call),
         clues=replace(
             _clues(call, started_ns, ambient),
-            is_superseded=call.failed and _is_retried(call),
+            attempt=attempt.number,
+            is_superseded=is_superseded,
         ),
         model=model_name(kwargs),
         model_parameters=model_parameters(kwargs),
@@ -74,7 +87,11 @@ def observation_of(
         level=_level(call),
         status_message=_status_message(call) if call.failed else None,
         version=call.text("version") or call.text("trace_version"),
-        metadata=json_text(observation_metadata(call)),
+        metadata=json_text(
+            observation_metadata(
+                call, attempt.number if attempt.is_repeated or is_superseded else None
+            )
+        ),
         prompt=prompt_of(call),
         trace=trace_fields(call, user_from, given, answer),
         documented=documented_of(call),
@@ -158,9 +175,14 @@ def _masked(call: Call, name: str) -> Json | None:
 
 
 def _is_retried(call: Call) -> bool:
-    """Whether LiteLLM repeats the call if it fails: its router does, and `num_retries` says so."""
-    return "model_group" in mapping_of(call.params.get("metadata")) or bool(
-        call.kwargs.get("num_retries") or call.params.get("num_retries")
+    """Whether LiteLLM repeats the call if it fails: its router does, and `num_retries` says so.
+
+    LiteLLM (1.106) shows callbacks the `num_retries` of a call as its `max_retries`.
+    """
+    return "model_group" in mapping_of(call.params.get("metadata")) or any(
+        given.get(name)
+        for given in (call.kwargs, call.params)
+        for name in ("num_retries", "max_retries")
     )
 
 

@@ -15,7 +15,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.redact_messages import redact_message_input_output_from_logging
 from opentelemetry import trace
 
-from langfuse_otel import _links, _streams
+from langfuse_otel import _links, _retries, _streams
 from langfuse_otel._call import call_id_of
 from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._litellm import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from langfuse_otel._pipeline import Pipeline
     from langfuse_otel._records import Observation
+    from langfuse_otel._retries import Unreported
     from langfuse_otel._streams import Stream
 
 log = logging.getLogger("langfuse_otel")
@@ -133,6 +134,18 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         found = _links.trace_of_call(data.get("litellm_call_id"))
         return {TRACE_HEADER: found} if found else None
 
+    def log_attempt(self, attempt: Unreported) -> None:
+        """Export an attempt of a repeated call that LiteLLM calls nobody back for."""
+        _streams.finished(call_id_of(attempt.details), self._left)
+        self._export(
+            {**attempt.details, **attempt.changes},
+            attempt.response,
+            attempt.started,
+            attempt.ended,
+            _itself,
+            source=attempt.details,
+        )
+
     def _succeeded(
         self, kwargs: Mapping[str, Any], response: object, started: object, ended: object
     ) -> None:
@@ -193,6 +206,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                 started,
                 ended,
                 ambient=ambient,
+                attempt=_retries.attempt_of(call_id),
                 user_from=pipeline.user_from,
             )
             exported = pipeline.export(lambda: finish(make()), kwargs if source is None else source)
