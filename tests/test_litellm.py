@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls import ENDED, MESSAGES, STARTED, a_call, a_response, observed
+from langfuse_otel._identity import identify
 from langfuse_otel._litellm import is_unauthenticated, observation_of
-from langfuse_otel._records import Defaults, Parent, Prompt, TraceFields
+from langfuse_otel._records import Attempt, Defaults, Parent, Prompt, TraceFields
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
 FAILURE: dict[str, Any] = {
@@ -464,6 +465,16 @@ def test_retried_failure_gives_up_its_id() -> None:
     assert observed(a_call(metadata, **FAILURE), None).clues.is_superseded
     assert not observed(a_call(metadata)).clues.is_superseded
     assert not observed(a_call({"generation_id": "g"}, **FAILURE), None).clues.is_superseded
+
+
+def test_attempts_that_begin_together() -> None:
+    """Two attempts at a call have two ids, even if the clock stood still between them."""
+    found = [
+        observation_of(a_call(), a_response(), STARTED, ENDED, attempt=Attempt(number))
+        for number in (0, 1)
+    ]
+
+    assert identify(found[0].clues).span_id != identify(found[1].clues).span_id
 
 
 JSON = st.recursive(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import litellm
@@ -20,6 +22,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 import langfuse_otel
 import proxies
+from langfuse_otel._identity import observation_id_of
 from langfuse_otel.testing import Collector
 from routes import FOUND, RANKED, UNKNOWN_ITEM, VERDICT, Provider
 from test_logger import LISTS
@@ -813,6 +816,48 @@ def test_retries_of_the_client(langfuse: Collector, call: Caller, way: str) -> N
     assert langfuse_otel.flush(20)
 
     assert levels(attempts(langfuse)) == ["DEFAULT"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("failures", [0, 1, 2, 3])
+def test_num_retries(
+    langfuse: Collector, call: Caller, probe: Probe, way: str, failures: int
+) -> None:
+    """Each attempt that LiteLLM makes for `num_retries` is one observation, all in one trace."""
+    call.provider.failures = failures
+    raises = pytest.raises(litellm.InternalServerError) if failures > 2 else nullcontext()
+    model = {"model": "anthropic/claude-sonnet-4-5", "api_base": call.provider.root}
+    with raises:
+        call(
+            "completion",
+            way,
+            **model,
+            num_retries=2,
+            max_tokens=7,
+            metadata={"generation_id": "the answer"},
+        )
+    call.wait(langfuse_otel.aflush(20))
+    spans = attempts(langfuse)
+    number = min(failures + 1, 3)
+
+    assert levels(spans) == (["ERROR"] * failures + ["DEFAULT"])[:3]
+    assert len({span.trace_id for span in spans}) == 1
+    assert len({span.span_id for span in spans}) == number
+    assert [span.json("langfuse.observation.input") for span in spans] == [MESSAGES] * number
+    for span in spans:
+        assert span.json("langfuse.observation.model.parameters")["max_tokens"] == 7
+    if failures:
+        assert facts(spans, "attempted_retries") == list(range(number))
+    for failed in spans[:failures]:
+        assert "overloaded" in failed.attributes["langfuse.observation.status_message"]
+        assert failed.span_id != f"{observation_id_of('the answer'):016x}"
+    for before, after in pairwise(spans):
+        assert before.end_ns <= after.start_ns
+    for answer in spans[failures:]:
+        assert answer.span_id == f"{observation_id_of('the answer'):016x}"
+        assert answer.json("langfuse.observation.output") == REPLY
+        assert answer.json("langfuse.observation.usage_details") == MESSAGES_BUCKETS
+        assert answer.json("langfuse.observation.cost_details")["total"] > 0
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,10 @@ from pydantic import ValidationError
 
 from langfuse_otel import __version__
 from langfuse_otel._destination import Destination, host_url
+from langfuse_otel._trace import USER_SOURCES
 from langfuse_otel.settings import (
     MISSING_KEYS,
+    USER_FROM,
     Settings,
     environment_name,
     read_settings,
@@ -239,6 +241,32 @@ def test_differing_hosts_warn_once(
     assert caplog.messages == [
         "langfuse-otel: LANGFUSE_BASE_URL wins over LANGFUSE_HOST, which differ; set only one"
     ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "known"),
+    [
+        ("LANGFUSE_OTEL_USER_FROM", "metadata, argument, end_user, key_user"),
+        ("LANGFUSE_OTEL_SPANS", "guardrails, unauthenticated"),
+    ],
+)
+def test_unknown_names(monkeypatch: pytest.MonkeyPatch, variable: str, known: str) -> None:
+    """A name that a list setting does not know is warned of, with those that it does."""
+    monkeypatch.setenv(variable, f"{known}, nonsense")
+
+    assert warnings_about(Settings()) == [f"{variable} knows no 'nonsense'; write any of {known}"]
+
+
+def test_unknown_name_in_an_argument() -> None:
+    """A warning about an argument calls it by its own name."""
+    [warning] = warnings_about(Settings(user_from="nobody"))
+
+    assert warning.startswith("user_from knows no 'nobody'")
+
+
+def test_user_sources() -> None:
+    """Every source of the user that may be named is one that is read."""
+    assert tuple(USER_SOURCES) == USER_FROM
 
 
 def test_equal_hosts_do_not_warn(monkeypatch: pytest.MonkeyPatch) -> None:

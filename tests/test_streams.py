@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
+import weakref
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from litellm.litellm_core_utils import litellm_logging
 import langfuse_otel
 from langfuse_otel import _streams
 from programs import run_program
+from routes import Provider
 from test_logger import LISTS, acomplete, complete
 from upstream import ANSWER, Upstream
 
@@ -156,6 +159,25 @@ def test_nothing_was_said(langfuse: Collector) -> None:
     assert _streams._open == {}
 
 
+def test_anthropic(langfuse: Collector) -> None:
+    """A left stream is seen where LiteLLM's data about the call leads to the stream object."""
+    with Provider() as provider:
+        arguments = {"model": "anthropic/claude-sonnet-4-5", "api_key": "sk-none"}
+        messages = [{"role": "user", "content": "hi"}]
+        stream = litellm.completion(
+            **arguments, messages=messages, api_base=provider.root, stream=True
+        )
+        start(3, stream)
+        seen = weakref.ref(stream)
+        del stream
+        deadline = time.monotonic() + 20
+        while seen() is not None and time.monotonic() < deadline:
+            gc.collect()  # a thread of LiteLLM's may hold it for a moment
+    span = only(langfuse)
+
+    assert span.attributes["langfuse.observation.level"] == "WARNING"
+
+
 def test_two_projects(langfuse: Collector) -> None:
     """A left stream goes to each project that the call goes to."""
     with type(langfuse)("pk-lf-2", "sk-lf-2") as second:
@@ -192,6 +214,32 @@ def test_failure_in_the_middle(langfuse: Collector) -> None:
     assert span.attributes["langfuse.observation.level"] == "ERROR"
     assert ANSWER.startswith(output)
     assert 0 < len(output) < len(ANSWER)
+
+
+def test_redacted_and_left(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With LiteLLM's messages turned off a left stream shows nothing of what was said."""
+    monkeypatch.setattr(litellm, "turn_off_message_logging", True)
+    start(4, complete(mock_response=TEXT, stream=True))
+    span = only(langfuse)
+
+    assert span.attributes["langfuse.observation.level"] == "WARNING"
+    assert "one" not in span.attributes["langfuse.observation.output"]
+    assert "hi" not in span.attributes["langfuse.observation.input"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_redacted_and_broken(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With LiteLLM's messages turned off a stream that breaks shows nothing of what was said."""
+    monkeypatch.setattr(litellm, "turn_off_message_logging", True)
+    with Upstream() as upstream:
+        messages = [{"role": "user", "content": "break"}]
+        arguments = {"api_base": upstream.url, "api_key": "sk-none", "mock_response": None}
+        fails(complete(messages=messages, stream=True, max_retries=0, **arguments))
+    span = only(langfuse)
+
+    assert span.attributes["langfuse.observation.level"] == "ERROR"
+    assert "Hello" not in span.attributes["langfuse.observation.output"]
+    assert "break" not in span.attributes["langfuse.observation.input"]
 
 
 def test_first_token(langfuse: Collector) -> None:

@@ -11,7 +11,7 @@ import zlib
 try:
     from isal.isal_zlib import compressobj
 except ImportError:
-    from zlib import compressobj
+    from zlib import compressobj  # type: ignore[assignment]
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_FORMAT = 31

@@ -29,18 +29,22 @@ ROUTER_FACTS = frozenset(
 )
 
 
-def observation_metadata(call: Call) -> dict[str, Any]:
-    """LiteLLM's facts, and over them what the caller gave beyond the fields of the trace."""
+def observation_metadata(call: Call, retries: int | None = None) -> dict[str, Any]:
+    """LiteLLM's facts, and over them what the caller gave beyond the fields of the trace.
+
+    `retries`: how many attempts at the call there were before, where LiteLLM's router does not say.
+    """
     facts = {
         "litellm_call_id": call_id_of(call.kwargs),
         "call_type": call.kwargs.get("call_type"),
         "custom_llm_provider": call.kwargs.get("custom_llm_provider"),
-        "api_base": call.payload.get("api_base"),
+        "api_base": call.payload.get("api_base") or call.params.get("api_base"),
         "model_group": call.payload.get("model_group"),
         "response_id": part(call.response, "id"),
         "response_model": part(call.response, "model"),
         "finish_reasons": _finish_reasons(call.response),
         "cache_hit": call.kwargs.get("cache_hit") or None,
+        "attempted_retries": retries,
         **_routers_facts(call),
         **{name: call.text(name) for name in IDS & call.fields.keys()},
         **_identity_facts(call),

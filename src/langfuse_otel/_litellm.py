@@ -18,7 +18,16 @@ from langfuse_otel._content import answer_of, default_name, kind_of, model_name
 from langfuse_otel._facts import observation_metadata
 from langfuse_otel._identity import parent_of, without_context
 from langfuse_otel._parameters import model_parameters
-from langfuse_otel._records import Clues, Defaults, Json, Level, Observation, Parent
+from langfuse_otel._records import (
+    ONLY_ATTEMPT,
+    Attempt,
+    Clues,
+    Defaults,
+    Json,
+    Level,
+    Observation,
+    Parent,
+)
 from langfuse_otel._text import json_text, message_of
 from langfuse_otel._trace import MAX_NAME, documented_of, prompt_of, trace_fields
 from langfuse_otel._usage import cost_of, part, usage_of
@@ -37,6 +46,7 @@ def observation_of(
     ended: object,
     *,
     ambient: Parent | None = None,
+    attempt: Attempt = ONLY_ATTEMPT,
     defaults: Defaults = NO_DEFAULTS,
 ) -> Observation:
     """Return the finished observation of one call.
@@ -47,11 +57,14 @@ def observation_of(
         started: start of the call, a datetime.
         ended: end of the call, a datetime.
         ambient: the OpenTelemetry span that was active when the call started.
+        attempt: which one it was, if LiteLLM repeated the call.
         defaults: what the settings say.
     """
     call = read_call(kwargs, response)
     kind = kind_of(kwargs)
-    started_ns = nanoseconds_of(started) or nanoseconds_of(kwargs.get("start_time"))
+    began = nanoseconds_of(started) or nanoseconds_of(kwargs.get("start_time"))
+    started_ns = max(began, nanoseconds_of(attempt.started))
+    is_superseded = call.failed and (attempt.is_repeated or _is_retried(call))
     given = _masked(call, "mask_input") or _json(kind.input(kwargs))
     answer = None if call.failed else _masked(call, "mask_output") or _json(kind.output(response))
     counts = kind.has_usage and not call.failed
@@ -62,7 +75,14 @@ def observation_of(
         started_ns=started_ns,
         ended_ns=max(started_ns, nanoseconds_of(ended)),
         completion_started_ns=_completion_start(call),
-        clues=_clues(call, started_ns, ambient, ignores_context=defaults.ignores_context),
+        clues=_clues(
+            call,
+            started_ns,
+            ambient,
+            attempt.number,
+            is_superseded=is_superseded,
+            ignores_context=defaults.ignores_context,
+        ),
         model=model_name(kwargs),
         model_parameters=model_parameters(kwargs),
         input=given,
@@ -72,7 +92,11 @@ def observation_of(
         level=_level(call),
         status_message=_status_message(call) if call.failed else None,
         version=call.text("version") or call.text("trace_version"),
-        metadata=json_text(observation_metadata(call)),
+        metadata=json_text(
+            observation_metadata(
+                call, attempt.number if attempt.is_repeated or is_superseded else None
+            )
+        ),
         prompt=prompt_of(call),
         environment=defaults.environment,
         trace=trace_fields(call, defaults, given, answer),
@@ -103,10 +127,18 @@ def partial_observation_of(observation: Observation, response: object) -> Observ
 
 def clues_of(kwargs: Mapping[str, Any], started_ns: int, ambient: Parent | None = None) -> Clues:
     """Return what decides about trace, parent and id; enough of it is known when a call starts."""
-    return _clues(read_call(kwargs, None), started_ns, ambient, ignores_context=False)
+    return _clues(read_call(kwargs, None), started_ns, ambient)
 
 
-def _clues(call: Call, started_ns: int, ambient: Parent | None, *, ignores_context: bool) -> Clues:
+def _clues(
+    call: Call,
+    started_ns: int,
+    ambient: Parent | None,
+    attempt: int = 0,
+    *,
+    is_superseded: bool = False,
+    ignores_context: bool = False,
+) -> Clues:
     clues = Clues(
         call_id=call_id_of(call.kwargs) or text_of(call.payload.get("id")) or "",
         started_ns=started_ns,
@@ -116,7 +148,8 @@ def _clues(call: Call, started_ns: int, ambient: Parent | None, *, ignores_conte
         generation_id=call.text("generation_id"),
         litellm_trace_id=text_of(call.kwargs.get("litellm_trace_id"))
         or text_of(call.payload.get("trace_id")),
-        is_superseded=call.failed and _is_retried(call),
+        attempt=attempt,
+        is_superseded=is_superseded,
         remote=_remote(call),
         ambient=ambient,
     )
@@ -159,9 +192,14 @@ def _masked(call: Call, name: str) -> Json | None:
 
 
 def _is_retried(call: Call) -> bool:
-    """Whether LiteLLM repeats the call if it fails: its router does, and `num_retries` says so."""
-    return "model_group" in mapping_of(call.params.get("metadata")) or bool(
-        call.kwargs.get("num_retries") or call.params.get("num_retries")
+    """Whether LiteLLM repeats the call if it fails: its router does, and `num_retries` says so.
+
+    LiteLLM (1.106) shows callbacks the `num_retries` of a call as its `max_retries`.
+    """
+    return "model_group" in mapping_of(call.params.get("metadata")) or any(
+        given.get(name)
+        for given in (call.kwargs, call.params)
+        for name in ("num_retries", "max_retries")
     )
 
 

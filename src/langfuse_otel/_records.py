@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 ObservationType = Literal[
     "span",
@@ -61,6 +62,21 @@ class Clues:
     litellm_trace_id: str | None = None
     remote: Parent | None = None
     ambient: Parent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One of the attempts at a call: its number, from 0, and when it began, where that is known.
+
+    `is_repeated`: LiteLLM makes another should it fail, or it is another already.
+    """
+
+    number: int = 0
+    started: datetime | None = None
+    is_repeated: bool = False
+
+
+ONLY_ATTEMPT = Attempt()
 
 
 @dataclass(frozen=True, slots=True)

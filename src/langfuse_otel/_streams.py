@@ -1,8 +1,8 @@
 """Sees streams that nobody reads to the end, for LiteLLM (1.106) calls no one back for those.
 
-The constructor of LiteLLM's stream object is the one function of the request path that is wrapped.
-A stream whose call has been announced is held by its chunks until its callback comes; when the
-stream object is gone and no callback has come a little later, what it gave is exported.
+The constructor of LiteLLM's stream object is wrapped. A stream whose call has been announced
+carries what is known of it; when the stream object is gone and no callback has come a little later,
+what it gave is exported.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import weakref
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import wrapt
 
@@ -30,19 +31,23 @@ GRACE_S = 2.0
 # Calls that were announced and of which nothing was heard since; the oldest are forgotten.
 MAX_EXPECTED = 10_000
 
-_open: dict[str, Stream] = {}
+# LiteLLM's dictionary about a call may lead to the stream object, through the answer or through the
+# traceback of an earlier attempt: who holds the one keeps the other, so the stream object alone does.
+_open: WeakValueDictionary[str, Stream] = WeakValueDictionary()
+_ended: dict[str, Stream] = {}
 _expected: dict[str, list[Export]] = {}
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class Stream:
     """What is known of one stream.
 
     `kwargs` is LiteLLM's dictionary about the call, `chunks` its list of what was given so far,
-    `exports` who wants it, `reference` leads to the stream object while there is one, `ended` is
-    the time when it was gone.
+    `exports` who still wants it, `reference` leads to the stream object while there is one, `ended`
+    is the time when it was gone.
     """
 
+    call_id: str
     kwargs: Mapping[str, Any]
     chunks: list[Any]
     exports: list[Export]
@@ -56,6 +61,11 @@ class Stream:
             return True
         choices = (choice for chunk in self.chunks for choice in part(chunk, "choices") or ())
         return any(part(choice, "finish_reason") for choice in choices)
+
+    def __del__(self) -> None:
+        """The stream object is gone, and this with it, unless somebody still wants it."""
+        if self.exports:
+            _gone(self)
 
 
 def watch(module: ModuleType) -> None:
@@ -76,25 +86,24 @@ def finished(call_id: str | None, export: Export) -> Stream | None:
     if call_id is None:
         return None
     _expected.pop(call_id, None)
-    stream = _open.get(call_id)
+    stream = _open.get(call_id) or _ended.get(call_id)
     if stream is not None and export in stream.exports:
         stream.exports.remove(export)
     if stream is not None and not stream.exports:
-        _open.pop(call_id, None)
+        _forget(call_id)
     return stream
 
 
 def export_all() -> None:
     """Export every stream that is still open; for the end of the process."""
-    for call_id in list(_open):
+    for call_id in [*_open, *_ended]:
         _export(call_id)
 
 
 def export_ended() -> None:
     """Export the streams whose object is gone."""
-    for call_id, stream in list(_open.items()):
-        if stream.ended is not None:
-            _export(call_id)
+    for call_id in list(_ended):
+        _export(call_id)
 
 
 def _opened(
@@ -107,16 +116,14 @@ def _opened(
     if logging_obj is None or not exports or not isinstance(stream.chunks, list):
         return
     details, reference = logging_obj.model_call_details, weakref.ref(stream)
-    _open[call_id] = Stream(details, stream.chunks, exports, reference)
-    weakref.finalize(stream, _gone, call_id).atexit = False
+    known = Stream(call_id, details, stream.chunks, exports, reference)
+    stream._langfuse_otel = _open[call_id] = known  # noqa: SLF001 - a name of ours
 
 
-def _gone(call_id: str) -> None:
-    stream = _open.get(call_id)
-    if stream is None:
-        return
+def _gone(stream: Stream) -> None:
     stream.ended = datetime.now()  # noqa: DTZ005 - naive and local, as LiteLLM's times are
-    timer = threading.Timer(GRACE_S, _export, (call_id,))
+    _ended[stream.call_id] = stream
+    timer = threading.Timer(GRACE_S, _export, (stream.call_id,))
     timer.daemon = True
     try:
         timer.start()
@@ -125,7 +132,14 @@ def _gone(call_id: str) -> None:
 
 
 def _export(call_id: str) -> None:
-    stream = _open.pop(call_id, None)
-    if stream is not None and stream.chunks:
-        for export in stream.exports:
-            export(stream)
+    stream = _forget(call_id)
+    if stream is None:
+        return
+    exports, stream.exports = stream.exports, []
+    for export in exports if stream.chunks else ():
+        export(stream)
+
+
+def _forget(call_id: str) -> Stream | None:
+    opened, ended = _open.pop(call_id, None), _ended.pop(call_id, None)
+    return opened or ended

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
+from litellm.litellm_core_utils.redact_messages import redact_message_input_output_from_logging
 from opentelemetry import trace
 
-from langfuse_otel import _links, _streams
+from langfuse_otel import _links, _retries, _streams
 from langfuse_otel._call import call_id_of
 from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._litellm import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from langfuse_otel._pipeline import Pipeline
     from langfuse_otel._records import Observation
+    from langfuse_otel._retries import Unreported
     from langfuse_otel._streams import Stream
 
 log = logging.getLogger("langfuse_otel")
@@ -132,6 +134,18 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         found = _links.trace_of_call(data.get("litellm_call_id"))
         return {TRACE_HEADER: found} if found else None
 
+    def log_attempt(self, attempt: Unreported) -> None:
+        """Export an attempt of a repeated call that LiteLLM calls nobody back for."""
+        _streams.finished(call_id_of(attempt.details), self._left)
+        self._export(
+            {**attempt.details, **attempt.changes},
+            attempt.response,
+            attempt.started,
+            attempt.ended,
+            _itself,
+            source=attempt.details,
+        )
+
     def _succeeded(
         self, kwargs: Mapping[str, Any], response: object, started: object, ended: object
     ) -> None:
@@ -158,8 +172,9 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         def finish(observation: Observation) -> Observation:
             return observation if stream.is_complete else unread_observation_of(observation)
 
-        kwargs = stream.kwargs
-        self._export(kwargs, _assembled(stream), kwargs.get("start_time"), stream.ended, finish)
+        kwargs, response = dict(stream.kwargs), _assembled(stream)
+        started = kwargs.get("start_time")
+        self._export(kwargs, response, started, stream.ended, finish, source=stream.kwargs)
 
     def _export(
         self,
@@ -168,13 +183,22 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         started: object,
         ended: object,
         finish: Callable[[Observation], Observation],
+        *,
+        source: Mapping[str, Any] | None = None,
     ) -> None:
-        """Hand one finished call over. Nothing that goes wrong here may reach the caller."""
+        """Hand one finished call over. Nothing that goes wrong here may reach the caller.
+
+        LiteLLM redacts what it hands to a callback. `source` is its dictionary about the call where
+        `kwargs` is a copy that we took ourselves, and redact ourselves.
+        """
         try:
+            if source is not None:
+                response = redact_message_input_output_from_logging(kwargs, response)
             pipeline = self._pipeline()
             if not pipeline.settings.enabled or _is_unwanted(kwargs, pipeline.spans):
                 return
-            ambient = self._ambient.pop(call_id_of(kwargs) or "", None) or _active_span()
+            call_id = call_id_of(kwargs) or ""
+            ambient = self._ambient.pop(call_id, None) or _active_span()
             make = partial(
                 observation_of,
                 kwargs,
@@ -182,9 +206,10 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                 started,
                 ended,
                 ambient=ambient,
+                attempt=_retries.attempt_of(call_id),
                 defaults=pipeline.defaults,
             )
-            exported = pipeline.export(lambda: finish(make()), kwargs)
+            exported = pipeline.export(lambda: finish(make()), kwargs if source is None else source)
             if exported and "guardrails" in pipeline.spans:
                 for guardrail in guardrails_of(kwargs, *exported):
                     pipeline.export(partial(_itself, guardrail), guardrail)
@@ -212,9 +237,10 @@ def _itself(observation: Observation) -> Observation:
 def _assembled(stream: Stream) -> object:
     """What the chunks of a stream come to, as LiteLLM puts them together; None where it cannot."""
     try:
-        return litellm.stream_chunk_builder(
+        whole = litellm.stream_chunk_builder(
             list(stream.chunks), messages=stream.kwargs.get("messages")
         )
+        return redact_message_input_output_from_logging(dict(stream.kwargs), whole)
     except Exception:  # noqa: BLE001 - whatever LiteLLM raises, the call itself is still exported
         return None
 

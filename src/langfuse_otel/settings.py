@@ -37,6 +37,8 @@ MISSING_KEYS = (
     "Project Settings > API Keys, or run `langfuse-otel dev` for a local receiver and use the keys "
     "that it prints."
 )
+USER_FROM = ("metadata", "argument", "end_user", "key_user")
+SPANS = ("guardrails", "unauthenticated")
 
 
 def environment_name(text: str) -> str:
@@ -268,7 +270,7 @@ class Settings(BaseSettings):
         self._arguments = frozenset(arguments)
 
     user_from: Unquoted = Field(
-        "metadata,argument,end_user,key_user",
+        ",".join(USER_FROM),
         validation_alias="LANGFUSE_OTEL_USER_FROM",
         description=(
             "Where the user comes from, the first that names one: `metadata` (`trace_user_id`), "
@@ -420,6 +422,7 @@ def warnings_about(settings: Settings) -> list[str]:
         *_host_warnings(settings),
         *_quote_warnings(settings),
         *_environment_warnings(settings),
+        *_name_warnings(settings),
     ]
 
 
@@ -456,3 +459,17 @@ def _environment_warnings(settings: Settings) -> list[str]:
         return []
     sent = environment_name(given) or "default"
     return [f"Langfuse does not take the environment {given!r}; sending {sent!r}"]
+
+
+def _name_warnings(settings: Settings) -> list[str]:
+    return [
+        f"{_set_by(settings, field)} knows no {name!r}; write any of {', '.join(known)}"
+        for field, known in (("user_from", USER_FROM), ("spans", SPANS))
+        for name in names_of(getattr(settings, field))
+        if name not in known
+    ]
+
+
+def _set_by(settings: Settings, field: str) -> str:
+    source = settings.source(field)
+    return field if source == "argument" else source
