@@ -62,3 +62,17 @@ def interop(session: nox.Session) -> None:
     alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     arguments = ["-p", "pytest_timeout", "interop", *session.posargs]
     session.run("pytest", *arguments, env=OFFLINE | alone)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what a call costs, beside the peers: `nox -s bench -- --quick`."""
+    _install(session, "benchmarks")
+    session.run("python", "-m", "benchmarks", "bench", *session.posargs, env=OFFLINE)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Let programs make calls under faults: `nox -s faults -- down_20_s`, or `-- --list`."""
+    _install(session, "benchmarks")
+    session.run("python", "-m", "benchmarks", "faults", *session.posargs, env=OFFLINE)
