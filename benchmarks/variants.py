@@ -38,7 +38,7 @@ def _nothing(_sink_url: str) -> None:
 def _floor(_sink_url: str) -> None:
     import litellm
 
-    from benchmarks.floors import Floor
+    from benchmarks.floor import Floor
 
     litellm.callbacks = [Floor()]
 
@@ -46,7 +46,7 @@ def _floor(_sink_url: str) -> None:
 def _otel_floor(sink_url: str) -> None:
     import litellm
 
-    from benchmarks.floors import OtelFloor
+    from benchmarks.otel_floor import OtelFloor
 
     litellm.callbacks = [OtelFloor(sink_url)]
 
@@ -77,7 +77,7 @@ def _langfuse_sdk(_sink_url: str) -> None:
 def _openinference(sink_url: str) -> None:
     from openinference.instrumentation.litellm import LiteLLMInstrumentor
 
-    from benchmarks.floors import provider
+    from benchmarks.otel_floor import provider
 
     LiteLLMInstrumentor().instrument(tracer_provider=provider(sink_url))
 
@@ -97,7 +97,7 @@ VARIANTS = {
     variant.name: variant
     for variant in (
         Variant("none", _nothing),
-        Variant("floor", _floor, callback="benchmarks.floors.callback"),
+        Variant("floor", _floor, callback="benchmarks.floor.callback"),
         Variant("wire_floor", _wire_floor),
         Variant("otel_floor", _otel_floor),
         Variant("openinference", _openinference),

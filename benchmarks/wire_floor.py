@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import orjson
 from litellm.integrations.custom_logger import CustomLogger
 
-from benchmarks.floors import AUTHORIZATION, NS_PER_S, pairs_of
+from benchmarks.attributes import AUTHORIZATION, NS_PER_S, pairs_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
