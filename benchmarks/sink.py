@@ -35,9 +35,10 @@ class Sink:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._recovery: asyncio.TimerHandle | None = None
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._thread.start()
         self.behave(HEALTHY)
         return self
 
@@ -48,7 +49,10 @@ class Sink:
         _traceback: TracebackType | None,
     ) -> None:
         self.behave(Behaviour("refuse"))
+        asyncio.run_coroutine_threadsafe(self._leave(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     @property
     def url(self) -> str:
@@ -75,6 +79,13 @@ class Sink:
         await self._listen(listening=behaviour.kind != "refuse")
         if behaviour.for_s is not None:
             self._recovery = self._loop.call_later(behaviour.for_s, self._recover)
+
+    async def _leave(self) -> None:
+        """End the connections that are still served."""
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _recover(self) -> None:
         self._task = self._loop.create_task(self._turn(HEALTHY))
