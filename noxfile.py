@@ -52,3 +52,27 @@ def demo(session: nox.Session) -> None:
     """Make LiteLLM calls without a key or a network and show their traces."""
     session.install(".[dev]")
     session.run("langfuse-otel", "demo")
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Send calls to Arize Phoenix, on loopback, and ask it what arrived."""
+    _install(session, "interop")
+    # Phoenix brings a plugin for pytest that warns when it is imported.
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    arguments = ["-p", "pytest_timeout", "interop", *session.posargs]
+    session.run("pytest", *arguments, env=OFFLINE | alone)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what a call costs, beside the peers: `nox -s bench -- --quick`."""
+    _install(session, "benchmarks")
+    session.run("python", "-m", "benchmarks", "bench", *session.posargs, env=OFFLINE)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Let programs make calls under faults: `nox -s faults -- down_20_s`, or `-- --list`."""
+    _install(session, "benchmarks")
+    session.run("python", "-m", "benchmarks", "faults", *session.posargs, env=OFFLINE)
