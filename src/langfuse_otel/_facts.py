@@ -74,7 +74,8 @@ def _identity_facts(call: Call) -> dict[str, Any]:
 
 def _chosen(container: object, names: frozenset[str]) -> dict[str, Any]:
     found = mapping_of(container)
-    return {name: found[name] for name in sorted(names & found.keys())}
+    shared = names & found.keys()
+    return {name: found[name] for name in sorted(shared)} if shared else {}
 
 
 def _error_facts(call: Call) -> dict[str, Any]:

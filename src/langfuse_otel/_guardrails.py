@@ -48,6 +48,7 @@ def _observation(
         ),
         output=None if response is None else json_text(response),
         level="DEFAULT" if result.get("guardrail_status") in {None, "success"} else "WARNING",
+        environment=guarded.environment,
         metadata=json_text({fact: result[fact] for fact in FACTS if result.get(fact) is not None}),
         trace=guarded.trace,
     )

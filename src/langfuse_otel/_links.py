@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._identity import identify, without_context
+from langfuse_otel._litellm import clues_of, without_content
 from langfuse_otel.settings import read_settings
 
 if TYPE_CHECKING:
-    from langfuse_otel._records import Clues
+    from collections.abc import Callable, Mapping
+
+    from langfuse_otel._records import Clues, Parent
     from langfuse_otel.settings import Settings
 
 # How many calls are remembered, the newest.
 MAX_CALLS = 10_000
 
-_calls: OrderedDict[str, Clues] = OrderedDict()
+_calls: OrderedDict[str, Clues | Callable[[], Clues]] = OrderedDict()
 _projects: dict[str, str] = {}
 
 
+def announce(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) -> None:
+    """Remember a call that has started: what decides about its trace, to be read if anyone asks."""
+    _keep(call_id, partial(clues_of, without_content(kwargs), 0, ambient))
+
+
 def remember(clues: Clues) -> None:
-    """Remember a call of LiteLLM's by what decides about its trace."""
-    _calls[clues.call_id] = clues
-    while len(_calls) > MAX_CALLS:
+    """Remember a finished call by what decided about its trace."""
+    _keep(clues.call_id, clues)
+
+
+def _keep(call_id: str, clues: Clues | Callable[[], Clues]) -> None:
+    _calls[call_id] = clues
+    if len(_calls) > MAX_CALLS:
         _calls.popitem(last=False)
 
 
 def trace_of_call(call_id: object) -> str | None:
     """Return the trace id of a call as 32 hex digits; None for one that is not remembered."""
-    clues = _calls.get(call_id) if isinstance(call_id, str) else None
-    if clues is None:
+    found = _calls.get(call_id) if isinstance(call_id, str) else None
+    if found is None:
         return None
+    clues = found() if callable(found) else found
     if read_settings().ignore_context_propagation:
         clues = without_context(clues)
     return f"{identify(clues).trace_id:032x}"

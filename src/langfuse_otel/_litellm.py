@@ -130,6 +130,26 @@ def clues_of(kwargs: Mapping[str, Any], started_ns: int, ambient: Parent | None 
     return _clues(read_call(kwargs, None), started_ns, ambient)
 
 
+def without_content(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return as much of LiteLLM's dictionary as `clues_of` reads; it keeps no prompt in memory."""
+    params = mapping_of(kwargs.get("litellm_params"))
+    request = mapping_of(params.get("proxy_server_request"))
+    body = mapping_of(request.get("body"))
+    return {
+        "litellm_call_id": kwargs.get("litellm_call_id"),
+        "litellm_trace_id": kwargs.get("litellm_trace_id"),
+        "litellm_params": {
+            "metadata": params.get("metadata"),
+            "litellm_metadata": params.get("litellm_metadata"),
+            "proxy_server_request": request
+            and {
+                "headers": request.get("headers"),
+                "body": {"litellm_metadata": body.get("litellm_metadata")},
+            },
+        },
+    }
+
+
 def _clues(
     call: Call,
     started_ns: int,

@@ -224,12 +224,16 @@ def _attribute_fields(attributes: Mapping[str, AttributeValue]) -> list[bytes]:
     pieces: list[bytes] = []
     for key, value in attributes.items():
         if value.__class__ is str:
-            text = value.encode()
-            length = _varint(len(text))
-            inner = len(text) + len(length) + 1
-            head, inner_length = _head(key), _varint(inner)
-            whole = _varint(len(head) + len(inner_length) + inner)
-            pieces += (_ATTRIBUTES, whole, head, inner_length, _STRING, length, text)
+            head, text = _head(key), value.encode()
+            size = len(text)
+            if len(head) + size < _ONE_BYTE - 3:  # each of the three lengths is one byte
+                lengths = _SMALL[len(head) + size + 3], _SMALL[size + 2], _SMALL[size]
+            else:
+                length = _varint(size)
+                inner = _varint(size + len(length) + 1)
+                lengths = _varint(len(head + inner + length) + size + 1), inner, length
+            whole, inner, length = lengths
+            pieces += (_ATTRIBUTES, whole, head, inner, _STRING, length, text)
         else:
             pieces.append(_attribute(_ATTRIBUTES, key, value))
     return pieces

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langfuse_otel._call import Call, is_true, mapping_of, text_of, texts_of
@@ -82,19 +82,23 @@ def _user_id(call: Call, user_from: Sequence[str]) -> str | None:
 
 def prompt_of(call: Call) -> Prompt | None:
     """The prompt that was used: Langfuse's object, a dictionary, name and version, or LiteLLM's."""
-    given = call.fields.get("prompt")
-    managed = mapping_of(mapping_of(call.payload.get("metadata")).get("prompt_management_metadata"))
-    sources = (
-        (part(given, "name"), part(given, "version")),
-        (call.fields.get("prompt_name") or given, call.fields.get("prompt_version")),
-        (call.kwargs.get("prompt_id"), call.kwargs.get("prompt_version")),
-        (managed.get("prompt_id"), managed.get("prompt_version")),
-    )
-    for name, version in sources:
-        number = _whole_number(version)
-        if isinstance(name, str) and name and number is not None:
+    for name, version in _prompts(call):
+        number = _whole_number(version) if name else None
+        if isinstance(name, str) and number is not None:
             return Prompt(clean(name), number)
     return None
+
+
+def _prompts(call: Call) -> Iterator[tuple[object, object]]:
+    """Names and versions in the order in which they win."""
+    given = call.fields.get("prompt")
+    if given is not None:
+        yield part(given, "name"), part(given, "version")
+    yield call.fields.get("prompt_name") or given, call.fields.get("prompt_version")
+    yield call.kwargs.get("prompt_id"), call.kwargs.get("prompt_version")
+    managed = mapping_of(call.payload.get("metadata")).get("prompt_management_metadata")
+    if managed:
+        yield part(managed, "prompt_id"), part(managed, "prompt_version")
 
 
 def _whole_number(value: object) -> int | None:

@@ -54,9 +54,11 @@ def usage_of(usage: object) -> dict[str, int] | None:
     total = tokens(counts, "total_tokens") or prompt + completion
     if not total:
         return None
-    details = _details(counts, "prompt_tokens_details", "input_tokens_details")
+    details = members(counts.get("prompt_tokens_details") or counts.get("input_tokens_details"))
     inputs = _inputs(counts, details, prompt)
-    answered = _details(counts, "completion_tokens_details", "output_tokens_details")
+    answered = members(
+        counts.get("completion_tokens_details") or counts.get("output_tokens_details")
+    )
     outputs = _parts(_OUTPUT_PARTS, answered, completion)
     # What a search put into Gemini's prompt LiteLLM has in the total alone, without a price.
     searched = _parts(_SEARCHES, details, max(0, total - prompt - completion))
@@ -68,10 +70,6 @@ def usage_of(usage: object) -> dict[str, int] | None:
         **outputs,
         "total": total,
     }
-
-
-def _details(counts: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
-    return members(next((found for name in names if (found := counts.get(name))), None))
 
 
 def _inputs(counts: Mapping[str, Any], details: Mapping[str, Any], prompt: int) -> dict[str, int]:
@@ -134,7 +132,8 @@ def members(value: object) -> Mapping[str, Any]:
     if value is None or isinstance(value, (dict, Mapping)):
         return value or {}
     own = getattr(value, "__dict__", None) or {}
-    return {**own, **(getattr(value, "__pydantic_extra__", None) or {})}
+    extra = getattr(value, "__pydantic_extra__", None)
+    return {**own, **extra} if extra else own
 
 
 def tokens(counts: Mapping[str, Any], name: str) -> int:

@@ -19,7 +19,6 @@ from langfuse_otel import _links, _retries, _streams
 from langfuse_otel._call import call_id_of
 from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._litellm import (
-    clues_of,
     is_proxied,
     is_unauthenticated,
     observation_of,
@@ -93,7 +92,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                 self._ambient[call_id] = active
                 while len(self._ambient) > MAX_OPEN_CALLS:
                     self._ambient.popitem(last=False)
-            _links.remember(clues_of(kwargs, 0, active))
+            if call_id:
+                _links.announce(call_id, kwargs, active)
             if call_id and kwargs.get("stream"):
                 _streams.expect(call_id, self._left)
         except Exception as error:  # noqa: BLE001 - nothing of ours may reach the caller
@@ -150,7 +150,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         self, kwargs: Mapping[str, Any], response: object, started: object, ended: object
     ) -> None:
         """LiteLLM's proxy (1.106) reports a stream that its client left as a success."""
-        stream = _streams.finished(call_id_of(kwargs), self._left)
+        stream = _streams.finished(call_id_of(kwargs), self._left) if kwargs.get("stream") else None
         was_read = not is_proxied(kwargs) or stream is None or stream.is_complete
 
         def finish(observation: Observation) -> Observation:
