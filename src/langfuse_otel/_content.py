@@ -109,6 +109,14 @@ def _is_empty(value: object) -> bool:
     return value is None or value == []
 
 
+def _messages_or_items(response: object) -> object:
+    """The messages of a chat, the output items of a response: one may stand for the other.
+
+    LiteLLM asks a provider for the one where the caller wants the other.
+    """
+    return answer_of(response) if part(response, "choices") else _member("output")(response)
+
+
 def _completed(response: object) -> object:
     """The text of a completion, which LiteLLM wraps into a message when it is streamed."""
     said = answer_of(response)
@@ -169,8 +177,8 @@ KINDS: Mapping[str, Kind] = {
     "completion": Kind("chat"),
     "text_completion": Kind("text_completion", input=_prompt, output=_completed),
     "embedding": Kind("embeddings", "embedding", _embedded, _vectors),
-    "responses": Kind("chat", output=_member("output")),
-    "anthropic_messages": Kind("chat"),
+    "responses": Kind("chat", output=_messages_or_items),
+    "anthropic_messages": Kind("chat", output=_messages_or_items),
     "generate_content": Kind("generate_content"),
     "generate_content_stream": Kind("generate_content"),
     "pass_through_endpoint": Kind("pass_through"),

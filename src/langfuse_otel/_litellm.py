@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._call import Call, call_id_of, is_true, mapping_of, read_call, text_of
-from langfuse_otel._content import answer_of, default_name, kind_of, model_name
+from langfuse_otel._content import default_name, kind_of, model_name
 from langfuse_otel._facts import observation_metadata
 from langfuse_otel._identity import parent_of, without_context
 from langfuse_otel._parameters import model_parameters
@@ -26,6 +26,7 @@ from langfuse_otel._usage import cost_of, part, usage_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+MESSAGES = ("anthropic_messages", "aanthropic_messages")
 REDACTED = "redacted-by-litellm"
 
 
@@ -95,11 +96,12 @@ def unread_observation_of(observation: Observation) -> Observation:
     )
 
 
-def partial_observation_of(observation: Observation, response: object) -> Observation:
+def partial_observation_of(
+    observation: Observation, kwargs: Mapping[str, Any], response: object
+) -> Observation:
     """Return the observation of a stream that failed, with what it had said before."""
-    return (
-        observation if response is None else replace(observation, output=_json(answer_of(response)))
-    )
+    said = None if response is None else kind_of(kwargs).output(response)
+    return observation if said is None else replace(observation, output=_json(said))
 
 
 def clues_of(kwargs: Mapping[str, Any], started_ns: int, ambient: Parent | None = None) -> Clues:
@@ -132,6 +134,12 @@ def _clues(call: Call, started_ns: int, ambient: Parent | None) -> Clues:
 def is_proxied(kwargs: Mapping[str, Any]) -> bool:
     """Whether the call is a request to LiteLLM's proxy."""
     return bool(mapping_of(kwargs.get("litellm_params")).get("proxy_server_request"))
+
+
+def is_cut_short(kwargs: Mapping[str, Any]) -> bool:
+    """Whether a stream of Anthropic's has not come to its end: LiteLLM notes if it has."""
+    name = str(kwargs.get("call_type"))
+    return name in MESSAGES and kwargs.get("prompt_cache_response_complete") is False
 
 
 def is_unauthenticated(kwargs: Mapping[str, Any]) -> bool:

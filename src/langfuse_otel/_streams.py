@@ -1,25 +1,29 @@
-"""Sees streams that nobody reads to the end, for LiteLLM (1.106) calls no one back for those.
+"""Sees streams that nobody reads to the end, for LiteLLM (1.106) calls no one back for most of them.
 
-The constructor of LiteLLM's stream object is the one function of the request path that is wrapped.
-A stream whose call has been announced is held by its chunks until its callback comes; when the
-stream object is gone and no callback has come a little later, what it gave is exported.
+The constructors of LiteLLM's stream objects are the only functions of the request path that are
+wrapped. Of a stream whose call has been announced it is held what it has said until its callback
+comes; when the stream object is gone and no callback has come a little later, that is exported.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from langfuse_otel._usage import part
+from langfuse_otel._partial import READERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
+
+    from langfuse_otel._partial import Partial
 
     Export = Callable[["Stream"], None]
 
@@ -38,30 +42,37 @@ _expected: dict[str, list[Export]] = {}
 class Stream:
     """What is known of one stream.
 
-    `kwargs` is LiteLLM's dictionary about the call, `chunks` its list of what was given so far,
-    `exports` who wants it, `reference` leads to the stream object while there is one, `ended` is
-    the time when it was gone.
+    `partial` is what the stream has said so far, `exports` who wants it, `ended` the time when the
+    stream object was gone.
     """
 
-    kwargs: Mapping[str, Any]
-    chunks: list[Any]
+    partial: Partial
     exports: list[Export]
-    reference: Callable[[], Any]
     ended: datetime | None = None
 
     @property
+    def kwargs(self) -> Mapping[str, Any]:
+        """LiteLLM's dictionary about the call."""
+        return self.partial.kwargs
+
+    @property
     def is_complete(self) -> bool:
-        """Whether the provider said why it stopped, or LiteLLM did in its place."""
-        if getattr(self.reference(), "sent_last_chunk", False):
-            return True
-        choices = (choice for chunk in self.chunks for choice in part(chunk, "choices") or ())
-        return any(part(choice, "finish_reason") for choice in choices)
+        """Whether the provider said that this was all."""
+        return self.partial.is_complete
+
+    def answer(self) -> object:
+        """Return what was said so far, as LiteLLM puts it together; None where it cannot."""
+        try:
+            return self.partial.answer()
+        except Exception:  # noqa: BLE001 - whatever LiteLLM raises, the call itself is still exported
+            return None
 
 
 def watch(module: ModuleType) -> None:
-    """Wrap the constructor in LiteLLM's module, which has just been imported."""
-    if hasattr(module, "CustomStreamWrapper"):
-        wrapt.wrap_function_wrapper(module, "CustomStreamWrapper.__init__", _opened)
+    """Wrap the constructor in a module of LiteLLM's, which has just been imported."""
+    name, reader = READERS[module.__name__]
+    if hasattr(module, name):
+        wrapt.wrap_function_wrapper(module, f"{name}.__init__", functools.partial(_opened, reader))
 
 
 def expect(call_id: str, export: Export) -> None:
@@ -98,23 +109,29 @@ def export_ended() -> None:
 
 
 def _opened(
-    construct: Callable[..., None], stream: Any, arguments: tuple[Any, ...], named: dict[str, Any]
+    reader: Callable[[Any], Partial],
+    construct: Callable[..., None],
+    stream: Any,
+    arguments: tuple[Any, ...],
+    named: dict[str, Any],
 ) -> None:
     construct(*arguments, **named)
-    logging_obj = getattr(stream, "logging_obj", None)
-    call_id = str(getattr(logging_obj, "litellm_call_id", ""))
-    exports = _expected.pop(call_id, None)
-    if logging_obj is None or not exports or not isinstance(stream.chunks, list):
-        return
-    details, reference = logging_obj.model_call_details, weakref.ref(stream)
-    _open[call_id] = Stream(details, stream.chunks, exports, reference)
-    weakref.finalize(stream, _gone, call_id).atexit = False
+    with suppress(AttributeError):  # what another version lacks must not hurt the call
+        _hold(stream, reader(stream))
+
+
+def _hold(stream: Any, partial: Partial) -> None:
+    exports = _expected.pop(partial.call_id, None)
+    if exports:
+        _open[partial.call_id] = Stream(partial, exports)
+        weakref.finalize(stream, _gone, partial.call_id).atexit = False
 
 
 def _gone(call_id: str) -> None:
     stream = _open.get(call_id)
     if stream is None:
         return
+    stream.partial.let_go()
     stream.ended = datetime.now()  # noqa: DTZ005 - naive and local, as LiteLLM's times are
     timer = threading.Timer(GRACE_S, _export, (call_id,))
     timer.daemon = True
@@ -126,6 +143,6 @@ def _gone(call_id: str) -> None:
 
 def _export(call_id: str) -> None:
     stream = _open.pop(call_id, None)
-    if stream is not None and stream.chunks:
+    if stream is not None and stream.partial.has_begun:
         for export in stream.exports:
             export(stream)

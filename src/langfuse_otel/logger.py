@@ -19,6 +19,7 @@ from langfuse_otel._call import call_id_of
 from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._litellm import (
     clues_of,
+    is_cut_short,
     is_proxied,
     is_unauthenticated,
     observation_of,
@@ -135,12 +136,14 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
     def _succeeded(
         self, kwargs: Mapping[str, Any], response: object, started: object, ended: object
     ) -> None:
-        """LiteLLM's proxy (1.106) reports a stream that its client left as a success."""
+        """LiteLLM (1.106) reports some streams that were left as a success."""
         stream = _streams.finished(call_id_of(kwargs), self._left)
-        was_read = not is_proxied(kwargs) or stream is None or stream.is_complete
+        was_left = is_cut_short(kwargs) or (
+            is_proxied(kwargs) and stream is not None and not stream.is_complete
+        )
 
         def finish(observation: Observation) -> Observation:
-            return observation if was_read else unread_observation_of(observation)
+            return unread_observation_of(observation) if was_left else observation
 
         self._export(kwargs, response, started, ended, finish)
 
@@ -148,7 +151,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         stream = _streams.finished(call_id_of(kwargs), self._left)
 
         def finish(observation: Observation) -> Observation:
-            return partial_observation_of(observation, _assembled(stream) if stream else None)
+            answer = stream.answer() if stream else None
+            return partial_observation_of(observation, kwargs, answer)
 
         self._export(kwargs, None, started, ended, finish)
 
@@ -159,7 +163,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             return observation if stream.is_complete else unread_observation_of(observation)
 
         kwargs = stream.kwargs
-        self._export(kwargs, _assembled(stream), kwargs.get("start_time"), stream.ended, finish)
+        self._export(kwargs, stream.answer(), kwargs.get("start_time"), stream.ended, finish)
 
     def _export(
         self,
@@ -207,16 +211,6 @@ def _is_unwanted(kwargs: Mapping[str, Any], spans: tuple[str, ...]) -> bool:
 
 def _itself(observation: Observation) -> Observation:
     return observation
-
-
-def _assembled(stream: Stream) -> object:
-    """What the chunks of a stream come to, as LiteLLM puts them together; None where it cannot."""
-    try:
-        return litellm.stream_chunk_builder(
-            list(stream.chunks), messages=stream.kwargs.get("messages")
-        )
-    except Exception:  # noqa: BLE001 - whatever LiteLLM raises, the call itself is still exported
-        return None
 
 
 def _active_span() -> Parent | None:
