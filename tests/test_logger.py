@@ -7,11 +7,12 @@ import copy
 import logging
 import threading
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import litellm
 import pytest
-from litellm.litellm_core_utils import litellm_logging
+from litellm.litellm_core_utils import litellm_logging, logging_worker
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -469,6 +470,18 @@ def test_one_generation_id_for_two_calls(langfuse: Collector) -> None:
 
     assert len(langfuse.spans) == 2
     assert len({span.span_id for span in langfuse.spans}) == 1
+
+
+def test_flush_after_a_callback_was_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush does not wait for a callback that stands still because its event loop is closed."""
+    ended = asyncio.new_event_loop()
+    ended.close()
+    worker = SimpleNamespace(
+        _bound_loop=ended, _running_tasks={"cut"}, _queue=None, _flush_on_exit=lambda: None
+    )
+    monkeypatch.setattr(logging_worker, "GLOBAL_LOGGING_WORKER", worker)
+
+    assert langfuse_otel.flush(0)
 
 
 def test_flush_in_a_running_loop(langfuse: Collector) -> None:
