@@ -19,8 +19,8 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 import langfuse_otel
-import proxies
 from langfuse_otel.testing import Collector
+from proxies import a_proxy
 from routes import FOUND, RANKED, UNKNOWN_ITEM, VERDICT, Provider
 from test_logger import LISTS
 from upstream import ANSWER, BUCKETS
@@ -820,26 +820,25 @@ def proxy(
     provider: Provider, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[httpx.Client, Collector]]:
     """A proxy with a model of each kind."""
-    configured = proxies._config
-
-    def with_all_models(upstream: str, callbacks: Any) -> str:
-        config = json.loads(configured(upstream, callbacks))
-        for name, (_, arguments) in ROUTES.items():
-            given = arguments(provider.root)
-            if "model" in given:
-                parameters = {"model": given["model"], "api_base": given["api_base"]}
-                parameters |= {"api_key": "sk-upstream"}
-                config["model_list"].append({"model_name": name, "litellm_params": parameters})
-        return json.dumps(config)
-
-    folder = tmp_path_factory.mktemp("matrix")
+    parameters = {name: arguments(provider.root) for name, (_, arguments) in ROUTES.items()}
+    models = [
+        {
+            "model_name": name,
+            "litellm_params": {
+                "model": given["model"],
+                "api_base": given["api_base"],
+                "api_key": "sk-upstream",
+            },
+        }
+        for name, given in parameters.items()
+        if "model" in given
+    ]
+    folder, callbacks = tmp_path_factory.mktemp("matrix"), ["langfuse_otel.callback"]
     with (
         Collector() as collector,
-        pytest.MonkeyPatch.context() as patch,
+        a_proxy(folder, provider.url, callbacks, collector, more={"model_list": models}) as client,
     ):
-        patch.setattr(proxies, "_config", with_all_models)
-        with proxies.a_proxy(folder, provider.url, ["langfuse_otel.callback"], collector) as client:
-            yield client, collector
+        yield client, collector
 
 
 PROXY_ROUTES = {

@@ -26,7 +26,6 @@ from langfuse_otel._usage import cost_of, part, usage_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-MESSAGES = ("anthropic_messages", "aanthropic_messages")
 REDACTED = "redacted-by-litellm"
 
 
@@ -55,7 +54,7 @@ def observation_of(
     given = _masked(call, "mask_input") or _json(kind.input(kwargs))
     answer = None if call.failed else _masked(call, "mask_output") or _json(kind.output(response))
     counts = kind.has_usage and not call.failed
-    usage = usage_of(part(response, "usage")) if counts else None
+    usage = usage_of(_usage(call)) if counts else None
     return Observation(
         name=(call.text("generation_name") or default_name(kwargs))[:MAX_NAME],
         type=kind.type,
@@ -138,8 +137,9 @@ def is_proxied(kwargs: Mapping[str, Any]) -> bool:
 
 def is_cut_short(kwargs: Mapping[str, Any]) -> bool:
     """Whether a stream of Anthropic's has not come to its end: LiteLLM notes if it has."""
-    name = str(kwargs.get("call_type"))
-    return name in MESSAGES and kwargs.get("prompt_cache_response_complete") is False
+    operation, provider = kind_of(kwargs).operation, kwargs.get("custom_llm_provider")
+    is_message = operation == "chat" or (operation == "pass_through" and provider == "anthropic")
+    return is_message and kwargs.get("prompt_cache_response_complete") is False
 
 
 def is_unauthenticated(kwargs: Mapping[str, Any]) -> bool:
@@ -179,14 +179,22 @@ def _completion_start(call: Call) -> int | None:
     return nanoseconds_of(call.kwargs.get("completion_start_time")) or None
 
 
+def _usage(call: Call) -> object:
+    """Of a realtime session, whose response is a list of events, LiteLLM's payload has the sum."""
+    summed = call.payload.get("response") if isinstance(call.response, list) else call.response
+    return part(summed, "usage")
+
+
 def _cost(call: Call, usage: object) -> dict[str, float] | None:
     """Explicitly 0 on failure and cache hit, for Langfuse would price what the text looks like.
 
-    Of a stream that reported no usage LiteLLM says that it cost nothing, which nobody knows.
+    Of a stream that reported no usage, and of what the proxy passes through, LiteLLM says that it
+    cost nothing, which nobody knows.
     """
     if call.failed or call.kwargs.get("cache_hit") is True:
         return {"total": 0.0}
-    if call.kwargs.get("stream") and usage is None and not call.kwargs.get("response_cost"):
+    is_unsure = call.kwargs.get("stream") or kind_of(call.kwargs).operation == "pass_through"
+    if is_unsure and usage is None and not call.kwargs.get("response_cost"):
         return None
     return cost_of(call.kwargs.get("response_cost"), mapping_of(call.payload.get("cost_breakdown")))
 
