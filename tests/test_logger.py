@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import litellm
 import pytest
-from litellm.litellm_core_utils import litellm_logging, logging_worker
+from litellm.litellm_core_utils import logging_worker
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -24,34 +24,9 @@ from langfuse_otel._identity import trace_id_of
 if TYPE_CHECKING:
     from langfuse_otel.testing import Collector, ReceivedSpan
 
-LISTS = (
-    "callbacks",
-    "input_callback",
-    "success_callback",
-    "failure_callback",
-    "_async_input_callback",
-    "_async_success_callback",
-    "_async_failure_callback",
-)
+pytestmark = pytest.mark.usefixtures("fresh_litellm")
+
 MESSAGES = [{"role": "user", "content": "hi"}]
-
-
-@pytest.fixture(autouse=True)
-def fresh_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No callback of another test is registered."""
-    for name in LISTS:
-        monkeypatch.setattr(litellm, name, [])
-    monkeypatch.setattr(litellm, "suppress_debug_info", True)
-    litellm_logging._in_memory_loggers.clear()
-
-
-@pytest.fixture
-def langfuse(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> Collector:
-    """A Langfuse that the environment points to, with the callback registered by name."""
-    for name, value in collector.environment.items():
-        monkeypatch.setenv(name, value)
-    litellm.callbacks = ["langfuse_otel"]
-    return collector
 
 
 def complete(**changes: Any) -> Any:

@@ -14,7 +14,6 @@ from dirty_equals import IsPartialDict
 from langfuse import Langfuse, observe
 from litellm import google_genai
 from litellm.integrations.custom_logger import CustomLogger
-from litellm.litellm_core_utils import litellm_logging
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -22,7 +21,6 @@ import langfuse_otel
 from langfuse_otel.testing import Collector
 from proxies import a_proxy
 from routes import FOUND, RANKED, UNKNOWN_ITEM, VERDICT, Provider
-from test_logger import LISTS
 from upstream import ANSWER, BUCKETS
 
 if TYPE_CHECKING:
@@ -264,15 +262,13 @@ def probe() -> Probe:
 
 
 @pytest.fixture
-def langfuse(project: Collector, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> Collector:
+def langfuse(
+    fresh_litellm: None, project: Collector, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> Collector:
     """A Langfuse without spans that the environment points to, with the callback by name."""
-    for name in LISTS:
-        monkeypatch.setattr(litellm, name, [])
     for name, value in project.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(litellm, "suppress_debug_info", True)
     monkeypatch.setattr(litellm, "disable_aiohttp_transport", True)
-    litellm_logging._in_memory_loggers.clear()
     litellm.callbacks = ["langfuse_otel", probe]
     project.spans.clear()
     return project

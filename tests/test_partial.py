@@ -12,12 +12,10 @@ import httpx
 import litellm
 import pytest
 from litellm import google_genai
-from litellm.litellm_core_utils import litellm_logging
 
 import langfuse_otel
 from langfuse_otel import _streams
 from routes import WORDS, Provider
-from test_logger import LISTS
 from upstream import ANSWER, BUCKETS
 
 if TYPE_CHECKING:
@@ -65,18 +63,10 @@ ASYNC = {
 }
 
 
-@pytest.fixture
-def langfuse(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> Collector:
-    """A Langfuse that the environment points to, with the callback registered by name."""
-    for name in LISTS:
-        monkeypatch.setattr(litellm, name, [])
-    for name, value in collector.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(litellm, "suppress_debug_info", True)
+@pytest.fixture(autouse=True)
+def closed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LiteLLM's connections are httpx's, which close as they are cleared away."""
     monkeypatch.setattr(litellm, "disable_aiohttp_transport", True)
-    litellm_logging._in_memory_loggers.clear()
-    litellm.callbacks = ["langfuse_otel"]
-    return collector
 
 
 @pytest.fixture(scope="module")
