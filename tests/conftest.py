@@ -24,6 +24,17 @@ hypothesis.settings.load_profile("patient")
 
 OURS = ("LANGFUSE_", "OTEL_", "LITELLM_")
 
+# LiteLLM's lists of callbacks.
+LISTS = (
+    "callbacks",
+    "input_callback",
+    "success_callback",
+    "failure_callback",
+    "_async_input_callback",
+    "_async_success_callback",
+    "_async_failure_callback",
+)
+
 # LiteLLM asks the network for its price list when it is imported, unless this is set.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
@@ -60,3 +71,28 @@ def collector() -> Iterator[Collector]:
     """A Langfuse that listens on loopback."""
     with Collector() as running:
         yield running
+
+
+@pytest.fixture
+def fresh_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LiteLLM as it is imported: no callback of another test is registered."""
+    import litellm
+    from litellm.litellm_core_utils import litellm_logging
+
+    for name in LISTS:
+        monkeypatch.setattr(litellm, name, [])
+    monkeypatch.setattr(litellm, "suppress_debug_info", True)
+    litellm_logging._in_memory_loggers.clear()
+
+
+@pytest.fixture
+def langfuse(
+    fresh_litellm: None, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> Collector:
+    """A Langfuse that the environment points to, with the callback registered by name."""
+    import litellm
+
+    for name, value in collector.environment.items():
+        monkeypatch.setenv(name, value)
+    litellm.callbacks = ["langfuse_otel"]
+    return collector

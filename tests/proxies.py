@@ -14,7 +14,7 @@ import httpx
 from programs import SCRIPTS, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from langfuse_otel.testing import Collector
@@ -31,6 +31,9 @@ def a_proxy(
     callbacks: Sequence[str],
     collector: Collector,
     launcher: Sequence[str] = (),
+    *,
+    more: Mapping[str, Any] | None = None,
+    **variables: str,
 ) -> Iterator[httpx.Client]:
     """Run the proxy and yield a client that is allowed to call it.
 
@@ -40,15 +43,17 @@ def a_proxy(
         callbacks: `callbacks` of the configuration.
         collector: where its spans should arrive.
         launcher: a command that starts the proxy's.
+        more: further sections of the configuration, and entries for those that there are.
+        variables: further variables of its environment.
     """
     config = folder / "config.yaml"
-    config.write_text(_config(upstream, callbacks))
+    config.write_text(_config(upstream, callbacks, more or {}))
     port = _free_port()
     command = [*launcher, str(SCRIPTS / "litellm"), "--config", str(config), "--port", str(port)]
     with (folder / "proxy.log").open("w+") as log:
         process = subprocess.Popen(
             [*command, "--host", "127.0.0.1"],
-            env=environment(collector),
+            env=environment(collector, **variables),
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -63,7 +68,7 @@ def a_proxy(
             process.wait(STOP_S)
 
 
-def _config(upstream: str, callbacks: Sequence[str]) -> str:
+def _config(upstream: str, callbacks: Sequence[str], more: Mapping[str, Any]) -> str:
     """JSON is YAML."""
     model = {"model": "openai/gpt-4o-mini", "api_base": upstream, "api_key": "sk-upstream"}
     config: dict[str, Any] = {
@@ -71,7 +76,9 @@ def _config(upstream: str, callbacks: Sequence[str]) -> str:
         "litellm_settings": {"callbacks": list(callbacks), "num_retries": 0},
         "general_settings": {"master_key": MASTER_KEY},
     }
-    return json.dumps(config)
+    config["model_list"] += more.get("model_list", [])
+    config["general_settings"] |= more.get("general_settings", {})
+    return json.dumps({**more, **config})
 
 
 def _free_port() -> int:

@@ -82,6 +82,9 @@ FOUND = {
 class Provider(Loopback):
     """Answers as OpenAI, Anthropic, Cohere and Google do; below `/down` it always fails.
 
+    Below `/slow` streams stop after their first word, until the client has left; below `/broken`
+    the connection ends there.
+
     Attributes:
         failures: how many of the next requests fail, whatever they ask.
     """
@@ -101,6 +104,16 @@ class Provider(Loopback):
         """Base address of a deployment that always fails."""
         return f"{self.root}/down/v1"
 
+    @property
+    def slow(self) -> str:
+        """Host of a deployment whose streams do not come to their end."""
+        return f"{self.root}/slow"
+
+    @property
+    def broken(self) -> str:
+        """Host of a deployment whose streams break."""
+        return f"{self.root}/broken"
+
     def fails(self, path: str) -> bool:
         """Whether a request should fail; counts it."""
         with self._counting:
@@ -118,8 +131,22 @@ class _Handler(QuietHandler):
         if self.server.fails(path):
             error = {"error": {"message": "overloaded", "type": "server_error"}}
             self._answer(500, "application/json", json.dumps(error).encode())
+        elif path.startswith(("/slow/", "/broken/")):
+            self._begin(*_answer_to(path, _parsed(raw)), stays=path.startswith("/slow/"))
         else:
             self._answer(200, *_answer_to(path, _parsed(raw)))
+
+    def _begin(self, content_type: str, body: bytes, *, stays: bool) -> None:
+        """Send up to the first word, and then nothing until the client has left, or go at once."""
+        self.send_response(200)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: body.index(b"\n\n", body.index(WORDS[0].encode())) + 2])
+        self.wfile.flush()
+        if stays:
+            self.rfile.read(1)
+        self.close_connection = True
 
     def _answer(self, status: int, content_type: str, body: bytes) -> None:
         self.send_response(status)

@@ -6,24 +6,20 @@ from typing import TYPE_CHECKING
 
 import litellm
 import pytest
-from litellm.litellm_core_utils import litellm_logging
 
 import langfuse_otel
 from langfuse_otel import _links
 from langfuse_otel._records import Clues
 from langfuse_otel.dev import LocalReceiver
-from test_logger import LISTS, complete
+from test_logger import complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture
-def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalReceiver]:
+def receiver(fresh_litellm: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalReceiver]:
     """A receiver that the environment points to, with the callback registered by name."""
-    for name in LISTS:
-        monkeypatch.setattr(litellm, name, [])
-    litellm_logging._in_memory_loggers.clear()
     with LocalReceiver() as running:
         monkeypatch.setenv("LANGFUSE_OTEL_HOST", running.url)
         monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", running.public_key)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from calls import ENDED, MESSAGES, STARTED, a_call, a_response, observed
 from langfuse_otel._identity import identify
-from langfuse_otel._litellm import is_unauthenticated, observation_of
+from langfuse_otel._litellm import is_cut_short, is_unauthenticated, observation_of
 from langfuse_otel._records import Attempt, Defaults, Parent, Prompt, TraceFields
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
@@ -456,6 +456,41 @@ def test_many_tools_and_keys() -> None:
     assert len(json.loads(observation.input or "")["tools"]) == 500
     assert {f"k{i}" for i in range(300)} <= set(json.loads(observation.metadata or ""))
     assert observation.usage is not None
+
+
+@pytest.mark.parametrize(
+    ("call_type", "provider", "is_cut"),
+    [
+        ("anthropic_messages", "anthropic", True),
+        ("anthropic_messages", "vertex_ai", True),
+        ("pass_through_endpoint", "anthropic", True),
+        ("pass_through_endpoint", None, False),
+        ("agenerate_content_stream", "gemini", False),
+    ],
+)
+def test_cut_short(call_type: str, provider: str | None, is_cut: bool) -> None:
+    """That a stream came to its end LiteLLM notes for Anthropic's alone: of others it says no."""
+    kwargs = a_call(call_type=call_type, custom_llm_provider=provider)
+    no, yes = ({**kwargs, "prompt_cache_response_complete": said} for said in (False, True))
+
+    assert [is_cut_short(call) for call in (no, yes, kwargs)] == [is_cut, False, False]
+
+
+@pytest.mark.parametrize("text", ["redacted-by-litellm", "[1]", ""])
+def test_text_passed_through(text: str) -> None:
+    """A passed request that is no JSON object, such as a redacted one, is kept as a message."""
+    messages = [{"role": "user", "content": text}]
+    kwargs = a_call(call_type="pass_through_endpoint", messages=messages)
+
+    assert json.loads(observed(kwargs).input or "") == messages
+
+
+def test_user_of_a_request_passed_through() -> None:
+    """LiteLLM's word for an unknown user is no user where LiteLLM itself puts it, else it is one."""
+    passed = a_call(call_type="pass_through_endpoint", user="unknown")
+
+    assert observed(passed).trace.user_id is None
+    assert observed(a_call(user="unknown")).trace.user_id == "unknown"
 
 
 def test_retried_failure_gives_up_its_id() -> None:

@@ -7,11 +7,12 @@ import copy
 import logging
 import threading
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import litellm
 import pytest
-from litellm.litellm_core_utils import litellm_logging
+from litellm.litellm_core_utils import logging_worker
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -23,34 +24,9 @@ from langfuse_otel._identity import trace_id_of
 if TYPE_CHECKING:
     from langfuse_otel.testing import Collector, ReceivedSpan
 
-LISTS = (
-    "callbacks",
-    "input_callback",
-    "success_callback",
-    "failure_callback",
-    "_async_input_callback",
-    "_async_success_callback",
-    "_async_failure_callback",
-)
+pytestmark = pytest.mark.usefixtures("fresh_litellm")
+
 MESSAGES = [{"role": "user", "content": "hi"}]
-
-
-@pytest.fixture(autouse=True)
-def fresh_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No callback of another test is registered."""
-    for name in LISTS:
-        monkeypatch.setattr(litellm, name, [])
-    monkeypatch.setattr(litellm, "suppress_debug_info", True)
-    litellm_logging._in_memory_loggers.clear()
-
-
-@pytest.fixture
-def langfuse(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> Collector:
-    """A Langfuse that the environment points to, with the callback registered by name."""
-    for name, value in collector.environment.items():
-        monkeypatch.setenv(name, value)
-    litellm.callbacks = ["langfuse_otel"]
-    return collector
 
 
 def complete(**changes: Any) -> Any:
@@ -469,6 +445,18 @@ def test_one_generation_id_for_two_calls(langfuse: Collector) -> None:
 
     assert len(langfuse.spans) == 2
     assert len({span.span_id for span in langfuse.spans}) == 1
+
+
+def test_flush_after_a_callback_was_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush does not wait for a callback that stands still because its event loop is closed."""
+    ended = asyncio.new_event_loop()
+    ended.close()
+    worker = SimpleNamespace(
+        _bound_loop=ended, _running_tasks={"cut"}, _queue=None, _flush_on_exit=lambda: None
+    )
+    monkeypatch.setattr(logging_worker, "GLOBAL_LOGGING_WORKER", worker)
+
+    assert langfuse_otel.flush(0)
 
 
 def test_flush_in_a_running_loop(langfuse: Collector) -> None:

@@ -16,16 +16,14 @@ from dirty_equals import IsPartialDict
 from langfuse import Langfuse, observe
 from litellm import google_genai
 from litellm.integrations.custom_logger import CustomLogger
-from litellm.litellm_core_utils import litellm_logging
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 import langfuse_otel
-import proxies
 from langfuse_otel._identity import observation_id_of
 from langfuse_otel.testing import Collector
+from proxies import a_proxy
 from routes import FOUND, RANKED, UNKNOWN_ITEM, VERDICT, Provider
-from test_logger import LISTS
 from upstream import ANSWER, BUCKETS
 
 if TYPE_CHECKING:
@@ -267,15 +265,13 @@ def probe() -> Probe:
 
 
 @pytest.fixture
-def langfuse(project: Collector, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> Collector:
+def langfuse(
+    fresh_litellm: None, project: Collector, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> Collector:
     """A Langfuse without spans that the environment points to, with the callback by name."""
-    for name in LISTS:
-        monkeypatch.setattr(litellm, name, [])
     for name, value in project.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(litellm, "suppress_debug_info", True)
     monkeypatch.setattr(litellm, "disable_aiohttp_transport", True)
-    litellm_logging._in_memory_loggers.clear()
     litellm.callbacks = ["langfuse_otel", probe]
     project.spans.clear()
     return project
@@ -865,26 +861,25 @@ def proxy(
     provider: Provider, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[httpx.Client, Collector]]:
     """A proxy with a model of each kind."""
-    configured = proxies._config
-
-    def with_all_models(upstream: str, callbacks: Any) -> str:
-        config = json.loads(configured(upstream, callbacks))
-        for name, (_, arguments) in ROUTES.items():
-            given = arguments(provider.root)
-            if "model" in given:
-                parameters = {"model": given["model"], "api_base": given["api_base"]}
-                parameters |= {"api_key": "sk-upstream"}
-                config["model_list"].append({"model_name": name, "litellm_params": parameters})
-        return json.dumps(config)
-
-    folder = tmp_path_factory.mktemp("matrix")
+    parameters = {name: arguments(provider.root) for name, (_, arguments) in ROUTES.items()}
+    models = [
+        {
+            "model_name": name,
+            "litellm_params": {
+                "model": given["model"],
+                "api_base": given["api_base"],
+                "api_key": "sk-upstream",
+            },
+        }
+        for name, given in parameters.items()
+        if "model" in given
+    ]
+    folder, callbacks = tmp_path_factory.mktemp("matrix"), ["langfuse_otel.callback"]
     with (
         Collector() as collector,
-        pytest.MonkeyPatch.context() as patch,
+        a_proxy(folder, provider.url, callbacks, collector, more={"model_list": models}) as client,
     ):
-        patch.setattr(proxies, "_config", with_all_models)
-        with proxies.a_proxy(folder, provider.url, ["langfuse_otel.callback"], collector) as client:
-            yield client, collector
+        yield client, collector
 
 
 PROXY_ROUTES = {

@@ -15,7 +15,6 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 import langfuse_otel
 from langfuse_otel import __version__
 from loopback import Loopback, QuietHandler
-from test_logger import LISTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +43,7 @@ class AnyReceiver(QuietHandler):
 
 
 @pytest.fixture
-def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[AnyReceiver]]:
+def receiver(fresh_litellm: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[AnyReceiver]]:
     """Set OpenTelemetry's own variables alone, no key of Langfuse."""
     fields: dict[str, Any] = {"paths": [], "headers_seen": [], "bodies": []}
     handler = type("Handler", (AnyReceiver,), fields)
@@ -53,8 +52,6 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[AnyReceiver]]:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=north")
         monkeypatch.setenv("OTEL_SERVICE_NAME", "adder")
         monkeypatch.setenv("LANGFUSE_OTEL_COMPRESSION", "none")
-        for name in LISTS:
-            monkeypatch.setattr(litellm, name, [])
         litellm.callbacks = [langfuse_otel.LangfuseOtelLogger()]
         yield handler
 

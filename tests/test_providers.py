@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import litellm
 import pytest
 from google.oauth2.credentials import Credentials
-from litellm.litellm_core_utils import litellm_logging
 
 import langfuse_otel
 import providers
@@ -21,15 +20,6 @@ if TYPE_CHECKING:
 
     from langfuse_otel.testing import Collector, ReceivedSpan
 
-LISTS = (
-    "callbacks",
-    "input_callback",
-    "success_callback",
-    "failure_callback",
-    "_async_input_callback",
-    "_async_success_callback",
-    "_async_failure_callback",
-)
 AWS = {
     "aws_access_key_id": "AKIAMADEUP",
     "aws_secret_access_key": "made-up",
@@ -455,12 +445,8 @@ WHOLE = {**CASES, "gemini searches": GEMINI_SEARCHES, "cohere": COHERE}
 
 
 @pytest.fixture(autouse=True)
-def fresh_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No callback of another test is registered, and Google's credentials are known."""
-    for name in LISTS:
-        monkeypatch.setattr(litellm, name, [])
-    monkeypatch.setattr(litellm, "suppress_debug_info", True)
-    litellm_logging._in_memory_loggers.clear()
+def google(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Google's credentials are known."""
     remembered = litellm.main.vertex_chat_completion._credentials_project_mapping
     monkeypatch.setitem(remembered, (None, "made-up"), (Credentials(token="made-up"), "made-up"))
 
@@ -473,15 +459,6 @@ def event_loop() -> Iterator[None]:
     yield
     asyncio.set_event_loop(None)
     loop.close()
-
-
-@pytest.fixture
-def langfuse(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> Collector:
-    """A Langfuse that the environment points to, with the callback registered by name."""
-    for name, value in collector.environment.items():
-        monkeypatch.setenv(name, value)
-    litellm.callbacks = ["langfuse_otel"]
-    return collector
 
 
 def complete(case: Case, provider: Provider) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,15 +97,24 @@ def test_failure(proxy: tuple[httpx.Client, Collector]) -> None:
 
 
 def test_one_span_for_each_request(proxy: tuple[httpx.Client, Collector]) -> None:
-    """Ten requests are ten generations and nothing else."""
+    """A hundred requests at a time are a hundred generations and nothing else."""
     client, collector = proxy
     before = len(collector.spans)
-    for number in range(10):
-        client.post("/v1/chat/completions", json=body(metadata={"generation_name": f"n{number}"}))
-    spans = collector.wait_for(before + 10)[before:]
 
-    assert sorted(span.name for span in spans) == [f"n{number}" for number in range(10)]
+    def ask(name: str) -> None:
+        client.post("/v1/chat/completions", json=body(metadata={"generation_name": name}))
+
+    names = [f"n{number:02}" for number in range(100)]
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(ask, names))
+    collector.wait_for(before + 100)
+    ask("the last")
+    *spans, last = collector.wait_for(before + 101)[before:]
+
+    assert sorted(span.name for span in spans) == names
     assert {span.attributes["langfuse.observation.type"] for span in spans} == {"generation"}
+    assert len({span.trace_id for span in spans}) == 100
+    assert last.name == "the last"
 
 
 def test_headers(proxy: tuple[httpx.Client, Collector]) -> None:

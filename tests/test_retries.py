@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import litellm
 import pytest
 from litellm._internal_context import is_internal_call
-from litellm.litellm_core_utils import litellm_logging
 from litellm.litellm_core_utils.litellm_logging import Logging
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -20,7 +19,6 @@ import langfuse_otel
 from langfuse_otel import _retries, _streams
 from langfuse_otel._identity import observation_id_of
 from routes import Provider
-from test_logger import LISTS
 from upstream import ANSWER
 
 if TYPE_CHECKING:
@@ -36,18 +34,10 @@ WAYS = ("sync", "async")
 SENTENCE = "one two three"
 
 
-@pytest.fixture
-def langfuse(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> Collector:
-    """A Langfuse that the environment points to, with the callback registered by name."""
-    for name in LISTS:
-        monkeypatch.setattr(litellm, name, [])
-    for name, value in collector.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(litellm, "suppress_debug_info", True)
+@pytest.fixture(autouse=True)
+def no_aiohttp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LiteLLM closes its aiohttp sessions only when the interpreter ends."""
     monkeypatch.setattr(litellm, "disable_aiohttp_transport", True)
-    litellm_logging._in_memory_loggers.clear()
-    litellm.callbacks = ["langfuse_otel"]
-    return collector
 
 
 @pytest.fixture

@@ -11,31 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import litellm
 import pytest
-from litellm.litellm_core_utils import litellm_logging
 
 import langfuse_otel
 from langfuse_otel import _streams
 from programs import run_program
 from routes import Provider
-from test_logger import LISTS, acomplete, complete
+from test_logger import acomplete, complete
 from upstream import ANSWER, Upstream
 
 if TYPE_CHECKING:
     from langfuse_otel.testing import Collector, ReceivedSpan
 
 TEXT = "one two three four five six seven eight nine ten"
-
-
-@pytest.fixture
-def langfuse(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> Collector:
-    """A Langfuse that the environment points to, with the callback registered by name."""
-    for name in LISTS:
-        monkeypatch.setattr(litellm, name, [])
-    for name, value in collector.environment.items():
-        monkeypatch.setenv(name, value)
-    litellm_logging._in_memory_loggers.clear()
-    litellm.callbacks = ["langfuse_otel"]
-    return collector
 
 
 def start(chunks: int, stream: Any) -> Any:

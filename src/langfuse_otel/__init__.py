@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import wrapt
 
 from langfuse_otel import _retries, _streams
+from langfuse_otel._partial import READERS
 from langfuse_otel._pending import remember_callbacks
 from langfuse_otel._process import aflush, end, flush, stats
 from langfuse_otel._version import __version__
@@ -79,5 +80,6 @@ def _take_the_name(module: ModuleType) -> None:
 wrapt.register_post_import_hook(_take_the_name, "litellm.integrations.langfuse.langfuse_otel")
 wrapt.register_post_import_hook(remember_callbacks, "litellm.litellm_core_utils.logging_worker")
 wrapt.register_post_import_hook(_retries.watch, "litellm")
-wrapt.register_post_import_hook(_streams.watch, "litellm.litellm_core_utils.streaming_handler")
+for _module in READERS:
+    wrapt.register_post_import_hook(_streams.watch, _module)
 atexit.register(end)

@@ -5,6 +5,7 @@ A call type that is not in the table is a generation whose input and output are 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,27 @@ def _tool_call(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
     return call if isinstance(call, Mapping) else {}
 
 
+def _passed(kwargs: Mapping[str, Any]) -> object:
+    """The request that the proxy passed through, of which LiteLLM makes one message's text."""
+    body = _parsed(_prompt(kwargs))
+    if not isinstance(body, Mapping):
+        return _messages(kwargs)
+    return _messages({**body, "optional_params": body}) if body.get("messages") else body
+
+
+def _passed_back(response: object) -> object:
+    """The answer to it, as a message where LiteLLM or we can read one."""
+    return answer_of(_parsed(_member("response")(response)))
+
+
+def _parsed(text: object) -> object:
+    """JSON text as what it says, anything else as it is."""
+    try:
+        return json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        return text
+
+
 def answer_of(response: object) -> object:
     """The whole message, or the text of a completion; a list of them where there are several."""
     choices = part(response, "choices")
@@ -105,6 +127,14 @@ def _is_empty(value: object) -> bool:
     if isinstance(value, dict):
         return all(_is_empty(member) for member in value.values())
     return value is None or value == []
+
+
+def _messages_or_items(response: object) -> object:
+    """The messages of a chat, the output items of a response: one may stand for the other.
+
+    LiteLLM asks a provider for the one where the caller wants the other.
+    """
+    return answer_of(response) if part(response, "choices") else _member("output")(response)
 
 
 def _completed(response: object) -> object:
@@ -133,6 +163,14 @@ def _vectors(response: object) -> object:
     return {"count": len(data), "dimensions": len(first) if isinstance(first, list) else None}
 
 
+def _session(events: object) -> object:
+    """What was said in a realtime session, out of the events that LiteLLM keeps of it."""
+    if not isinstance(events, list):
+        return events
+    responses = (part(e, "response") for e in events if part(e, "type") == "response.done")
+    return [item for response in responses for item in part(response, "output") or ()]
+
+
 def _audio(_response: object) -> object:
     """A speech response is a stream of bytes, which reading would consume."""
     return {"audio": "binary"}
@@ -152,6 +190,10 @@ class Kind:
     has_usage: bool = True
 
 
+# What LiteLLM says where there is no model: for requests that its proxy passes through, for tools.
+NO_MODEL = ("", "unknown")
+TOOLS = "MCP: "
+
 _FILE_OR_BATCH = (
     "create_batch",
     "retrieve_batch",
@@ -167,11 +209,11 @@ KINDS: Mapping[str, Kind] = {
     "completion": Kind("chat"),
     "text_completion": Kind("text_completion", input=_prompt, output=_completed),
     "embedding": Kind("embeddings", "embedding", _embedded, _vectors),
-    "responses": Kind("chat", output=_member("output")),
-    "anthropic_messages": Kind("chat"),
+    "responses": Kind("chat", output=_messages_or_items),
+    "anthropic_messages": Kind("chat", output=_messages_or_items),
     "generate_content": Kind("generate_content"),
     "generate_content_stream": Kind("generate_content"),
-    "pass_through_endpoint": Kind("pass_through"),
+    "pass_through_endpoint": Kind("pass_through", input=_passed, output=_passed_back),
     "image_generation": Kind("image_generation", input=_prompt, output=_member("data")),
     "image_edit": Kind("image_edit", input=_prompt, output=_member("data")),
     "transcription": Kind("transcription", input=_file, output=_member("text")),
@@ -179,9 +221,10 @@ KINDS: Mapping[str, Kind] = {
     "rerank": Kind("rerank", "retriever", _ranked, _member("results")),
     "moderation": Kind("moderation", "guardrail", _embedded, _member("results")),
     "call_mcp_tool": Kind("execute_tool", "tool", _arguments, has_usage=False),
+    "list_mcp_tools": Kind("list_tools", "span", _nothing, has_usage=False),
     "vector_store_search": Kind("search", "retriever", _embedded, _member("data")),
     "search": Kind("search", "retriever", _embedded, _member("results", "data")),
-    "realtime": Kind("realtime"),
+    "realtime": Kind("realtime", output=_session),
     **{name: Kind(name, "span", _nothing, has_usage=False) for name in _FILE_OR_BATCH},
 }
 
@@ -202,6 +245,6 @@ def default_name(kwargs: Mapping[str, Any]) -> str:
 def model_name(kwargs: Mapping[str, Any]) -> str | None:
     """Return the model without the provider that LiteLLM writes before it on some routes."""
     model, provider = kwargs.get("model"), kwargs.get("custom_llm_provider")
-    if not isinstance(model, str) or not model:
+    if not isinstance(model, str) or model in NO_MODEL or model.startswith(TOOLS):
         return None
     return model.removeprefix(f"{provider}/") if provider else model

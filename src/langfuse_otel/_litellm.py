@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._call import Call, call_id_of, is_true, mapping_of, read_call, text_of
-from langfuse_otel._content import answer_of, default_name, kind_of, model_name
+from langfuse_otel._content import default_name, kind_of, model_name
 from langfuse_otel._facts import observation_metadata
 from langfuse_otel._identity import parent_of, without_context
 from langfuse_otel._parameters import model_parameters
@@ -68,7 +68,7 @@ def observation_of(
     given = _masked(call, "mask_input") or _json(kind.input(kwargs))
     answer = None if call.failed else _masked(call, "mask_output") or _json(kind.output(response))
     counts = kind.has_usage and not call.failed
-    usage = usage_of(part(response, "usage")) if counts else None
+    usage = usage_of(_usage(call)) if counts else None
     return Observation(
         name=(call.text("generation_name") or default_name(kwargs))[:MAX_NAME],
         type=kind.type,
@@ -118,11 +118,12 @@ def unread_observation_of(observation: Observation) -> Observation:
     )
 
 
-def partial_observation_of(observation: Observation, response: object) -> Observation:
+def partial_observation_of(
+    observation: Observation, kwargs: Mapping[str, Any], response: object
+) -> Observation:
     """Return the observation of a stream that failed, with what it had said before."""
-    return (
-        observation if response is None else replace(observation, output=_json(answer_of(response)))
-    )
+    said = None if response is None else kind_of(kwargs).output(response)
+    return observation if said is None else replace(observation, output=_json(said))
 
 
 def clues_of(kwargs: Mapping[str, Any], started_ns: int, ambient: Parent | None = None) -> Clues:
@@ -188,6 +189,13 @@ def is_proxied(kwargs: Mapping[str, Any]) -> bool:
     return bool(mapping_of(kwargs.get("litellm_params")).get("proxy_server_request"))
 
 
+def is_cut_short(kwargs: Mapping[str, Any]) -> bool:
+    """Whether a stream of Anthropic's has not come to its end: LiteLLM notes if it has."""
+    operation, provider = kind_of(kwargs).operation, kwargs.get("custom_llm_provider")
+    is_message = operation == "chat" or (operation == "pass_through" and provider == "anthropic")
+    return is_message and kwargs.get("prompt_cache_response_complete") is False
+
+
 def is_unauthenticated(kwargs: Mapping[str, Any]) -> bool:
     """Whether the proxy rejected the request before it knew who sent it.
 
@@ -230,14 +238,22 @@ def _completion_start(call: Call) -> int | None:
     return nanoseconds_of(call.kwargs.get("completion_start_time")) or None
 
 
+def _usage(call: Call) -> object:
+    """Of a realtime session, whose response is a list of events, LiteLLM's payload has the sum."""
+    summed = call.payload.get("response") if isinstance(call.response, list) else call.response
+    return part(summed, "usage")
+
+
 def _cost(call: Call, usage: object) -> dict[str, float] | None:
     """Explicitly 0 on failure and cache hit, for Langfuse would price what the text looks like.
 
-    Of a stream that reported no usage LiteLLM says that it cost nothing, which nobody knows.
+    Of a stream that reported no usage, and of what the proxy passes through, LiteLLM says that it
+    cost nothing, which nobody knows.
     """
     if call.failed or call.kwargs.get("cache_hit") is True:
         return {"total": 0.0}
-    if call.kwargs.get("stream") and usage is None and not call.kwargs.get("response_cost"):
+    is_unsure = call.kwargs.get("stream") or kind_of(call.kwargs).operation == "pass_through"
+    if is_unsure and usage is None and not call.kwargs.get("response_cost"):
         return None
     return cost_of(call.kwargs.get("response_cost"), mapping_of(call.payload.get("cost_breakdown")))
 

@@ -158,9 +158,11 @@ def _worker_is_idle() -> bool:
     """A worker whose loop has ended runs nothing any more; what it left is run at once."""
     worker = _worker()
     try:
-        if worker._bound_loop is not None and worker._bound_loop.is_closed():  # noqa: SLF001
+        has_ended = worker._bound_loop is not None and worker._bound_loop.is_closed()  # noqa: SLF001
+        if has_ended:
             drain_at_exit()
-        return not worker._running_tasks and (worker._queue is None or worker._queue.empty())  # noqa: SLF001
+        runs = worker._running_tasks and not has_ended  # noqa: SLF001
+        return not runs and (worker._queue is None or worker._queue.empty())  # noqa: SLF001
     except AttributeError:
         return True
 

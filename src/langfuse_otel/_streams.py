@@ -1,14 +1,16 @@
-"""Sees streams that nobody reads to the end, for LiteLLM (1.106) calls no one back for those.
+"""Sees streams that nobody reads to the end, for LiteLLM (1.106) calls no one back for most of them.
 
-The constructor of LiteLLM's stream object is wrapped. A stream whose call has been announced
-carries what is known of it; when the stream object is gone and no callback has come a little later,
-what it gave is exported.
+The constructors of LiteLLM's stream objects are wrapped. A stream whose call has been announced
+carries what it has said so far; when the stream object is gone and no callback has come a little
+later, that is exported.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,11 +18,13 @@ from weakref import WeakValueDictionary
 
 import wrapt
 
-from langfuse_otel._usage import part
+from langfuse_otel._partial import READERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
+
+    from langfuse_otel._partial import Partial
 
     Export = Callable[["Stream"], None]
 
@@ -42,36 +46,42 @@ _expected: dict[str, list[Export]] = {}
 class Stream:
     """What is known of one stream.
 
-    `kwargs` is LiteLLM's dictionary about the call, `chunks` its list of what was given so far,
-    `exports` who still wants it, `reference` leads to the stream object while there is one, `ended`
-    is the time when it was gone.
+    `partial` is what the stream has said so far, `exports` who still wants it, `ended` the time
+    when the stream object was gone.
     """
 
-    call_id: str
-    kwargs: Mapping[str, Any]
-    chunks: list[Any]
+    partial: Partial
     exports: list[Export]
-    reference: Callable[[], Any]
     ended: datetime | None = None
 
     @property
+    def kwargs(self) -> Mapping[str, Any]:
+        """LiteLLM's dictionary about the call."""
+        return self.partial.kwargs
+
+    @property
     def is_complete(self) -> bool:
-        """Whether the provider said why it stopped, or LiteLLM did in its place."""
-        if getattr(self.reference(), "sent_last_chunk", False):
-            return True
-        choices = (choice for chunk in self.chunks for choice in part(chunk, "choices") or ())
-        return any(part(choice, "finish_reason") for choice in choices)
+        """Whether the provider said that this was all."""
+        return self.partial.is_complete
+
+    def answer(self) -> object:
+        """Return what was said so far, as LiteLLM puts it together; None where it cannot."""
+        try:
+            return self.partial.answer()
+        except Exception:  # noqa: BLE001 - whatever LiteLLM raises, the call itself is still exported
+            return None
 
     def __del__(self) -> None:
         """The stream object is gone, and this with it, unless somebody still wants it."""
-        if self.exports:
+        if self.exports and self.ended is None:
             _gone(self)
 
 
 def watch(module: ModuleType) -> None:
-    """Wrap the constructor in LiteLLM's module, which has just been imported."""
-    if hasattr(module, "CustomStreamWrapper"):
-        wrapt.wrap_function_wrapper(module, "CustomStreamWrapper.__init__", _opened)
+    """Wrap the constructor in a module of LiteLLM's, which has just been imported."""
+    name, reader = READERS[module.__name__]
+    if hasattr(module, name):
+        wrapt.wrap_function_wrapper(module, f"{name}.__init__", functools.partial(_opened, reader))
 
 
 def expect(call_id: str, export: Export) -> None:
@@ -107,23 +117,37 @@ def export_ended() -> None:
 
 
 def _opened(
-    construct: Callable[..., None], stream: Any, arguments: tuple[Any, ...], named: dict[str, Any]
+    reader: Callable[[Any], Partial],
+    construct: Callable[..., None],
+    stream: Any,
+    arguments: tuple[Any, ...],
+    named: dict[str, Any],
 ) -> None:
     construct(*arguments, **named)
-    logging_obj = getattr(stream, "logging_obj", None)
-    call_id = str(getattr(logging_obj, "litellm_call_id", ""))
-    exports = _expected.pop(call_id, None)
-    if logging_obj is None or not exports or not isinstance(stream.chunks, list):
-        return
-    details, reference = logging_obj.model_call_details, weakref.ref(stream)
-    known = Stream(call_id, details, stream.chunks, exports, reference)
-    stream._langfuse_otel = _open[call_id] = known  # noqa: SLF001 - a name of ours
+    with suppress(AttributeError):  # what another version lacks must not hurt the call
+        _hold(stream, reader(stream))
+
+
+def _hold(stream: Any, partial: Partial) -> None:
+    exports = _expected.pop(partial.call_id, None)
+    if exports:
+        known = Stream(partial, exports)
+        stream._langfuse_otel = _open[partial.call_id] = known  # noqa: SLF001 - a name of ours
+        weakref.finalize(stream, _dropped, weakref.ref(known)).atexit = False
+
+
+def _dropped(reference: weakref.ref[Stream]) -> None:
+    """The stream object is gone at once; in a cycle, the reference is gone before it."""
+    known = reference()
+    if known is not None and known.exports and known.ended is None:
+        _gone(known)
 
 
 def _gone(stream: Stream) -> None:
+    stream.partial.let_go()
     stream.ended = datetime.now()  # noqa: DTZ005 - naive and local, as LiteLLM's times are
-    _ended[stream.call_id] = stream
-    timer = threading.Timer(GRACE_S, _export, (stream.call_id,))
+    _ended[stream.partial.call_id] = stream
+    timer = threading.Timer(GRACE_S, _export, (stream.partial.call_id,))
     timer.daemon = True
     try:
         timer.start()
@@ -136,7 +160,7 @@ def _export(call_id: str) -> None:
     if stream is None:
         return
     exports, stream.exports = stream.exports, []
-    for export in exports if stream.chunks else ():
+    for export in exports if stream.partial.has_begun else ():
         export(stream)
 
 

@@ -30,9 +30,17 @@ DOCUMENTED = {
     "debug_langfuse": "langfuse.debug",
 }
 
+
+def _user_argument(call: Call) -> object:
+    """LiteLLM puts a word there for a request that the proxy passes through."""
+    user = call.kwargs.get("user")
+    is_made_up = user == "unknown" and call.kwargs.get("call_type") == "pass_through_endpoint"
+    return None if is_made_up else user
+
+
 USER_SOURCES: Mapping[str, Callable[[Call], object]] = {
     "metadata": lambda call: call.fields.get("trace_user_id"),
-    "argument": lambda call: call.kwargs.get("user"),
+    "argument": _user_argument,
     "end_user": lambda call: call.payload.get("end_user"),
     "key_user": lambda call: mapping_of(call.payload.get("metadata")).get("user_api_key_user_id"),
 }

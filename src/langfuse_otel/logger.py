@@ -19,6 +19,7 @@ from langfuse_otel import _links, _retries, _streams
 from langfuse_otel._call import call_id_of
 from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._litellm import (
+    is_cut_short,
     is_proxied,
     is_unauthenticated,
     observation_of,
@@ -149,12 +150,14 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
     def _succeeded(
         self, kwargs: Mapping[str, Any], response: object, started: object, ended: object
     ) -> None:
-        """LiteLLM's proxy (1.106) reports a stream that its client left as a success."""
+        """LiteLLM (1.106) reports some streams that were left as a success."""
         stream = _streams.finished(call_id_of(kwargs), self._left) if kwargs.get("stream") else None
-        was_read = not is_proxied(kwargs) or stream is None or stream.is_complete
+        was_left = is_cut_short(kwargs) or (
+            is_proxied(kwargs) and stream is not None and not stream.is_complete
+        )
 
         def finish(observation: Observation) -> Observation:
-            return observation if was_read else unread_observation_of(observation)
+            return unread_observation_of(observation) if was_left else observation
 
         self._export(kwargs, response, started, ended, finish)
 
@@ -162,7 +165,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         stream = _streams.finished(call_id_of(kwargs), self._left)
 
         def finish(observation: Observation) -> Observation:
-            return partial_observation_of(observation, _assembled(stream) if stream else None)
+            return partial_observation_of(observation, kwargs, _said(stream))
 
         self._export(kwargs, None, started, ended, finish)
 
@@ -172,9 +175,9 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         def finish(observation: Observation) -> Observation:
             return observation if stream.is_complete else unread_observation_of(observation)
 
-        kwargs, response = dict(stream.kwargs), _assembled(stream)
+        kwargs = dict(stream.kwargs)
         started = kwargs.get("start_time")
-        self._export(kwargs, response, started, stream.ended, finish, source=stream.kwargs)
+        self._export(kwargs, stream.answer(), started, stream.ended, finish, source=stream.kwargs)
 
     def _export(
         self,
@@ -234,15 +237,11 @@ def _itself(observation: Observation) -> Observation:
     return observation
 
 
-def _assembled(stream: Stream) -> object:
-    """What the chunks of a stream come to, as LiteLLM puts them together; None where it cannot."""
-    try:
-        whole = litellm.stream_chunk_builder(
-            list(stream.chunks), messages=stream.kwargs.get("messages")
-        )
-        return redact_message_input_output_from_logging(dict(stream.kwargs), whole)
-    except Exception:  # noqa: BLE001 - whatever LiteLLM raises, the call itself is still exported
+def _said(stream: Stream | None) -> object:
+    """What a stream has said, redacted where LiteLLM redacts."""
+    if stream is None:
         return None
+    return redact_message_input_output_from_logging(dict(stream.kwargs), stream.answer())
 
 
 def _active_span() -> Parent | None:

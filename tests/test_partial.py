@@ -1,0 +1,271 @@
+"""Streams of each of LiteLLM's classes that nobody reads to the end, against raw answers."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import litellm
+import pytest
+from litellm import google_genai
+
+import langfuse_otel
+from langfuse_otel import _streams
+from routes import WORDS, Provider
+from upstream import ANSWER, BUCKETS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from langfuse_otel.testing import Collector, ReceivedSpan
+
+# LiteLLM leaves the connections of its clients to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+MESSAGES = [{"role": "user", "content": "hi"}]
+CONTENTS = [{"role": "user", "parts": [{"text": "hi"}]}]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One of LiteLLM's functions that stream, and its arguments."""
+
+    function: Callable[..., Any]
+    path: str
+    arguments: dict[str, Any]
+
+    def on(self, host: str) -> Any:
+        """Start the stream."""
+        return self.function(api_base=host + self.path, api_key="sk-upstream", **self.arguments)
+
+
+RESPONSES = {"model": "openai/gpt-4o", "input": "hi", "stream": True}
+CHAT = {"model": "openai/responses/gpt-4o", "messages": MESSAGES, "stream": True}
+ANTHROPIC = {"model": "anthropic/claude-sonnet-4-5", "messages": MESSAGES, "max_tokens": 10}
+GEMINI = {"model": "gemini/gemini-2.5-flash", "contents": CONTENTS}
+SYNC = {
+    "responses": Way(litellm.responses, "/v1", RESPONSES),
+    "chat over responses": Way(litellm.completion, "/v1", CHAT),
+    "gemini": Way(google_genai.generate_content_stream, "", GEMINI),
+}
+ASYNC = {
+    "responses": Way(litellm.aresponses, "/v1", RESPONSES),
+    "chat over responses": Way(litellm.acompletion, "/v1", CHAT),
+    "messages": Way(litellm.anthropic.messages.acreate, "", {**ANTHROPIC, "stream": True}),
+    "responses over anthropic": Way(
+        litellm.aresponses, "", {**RESPONSES, "model": ANTHROPIC["model"]}
+    ),
+    "gemini": Way(google_genai.agenerate_content_stream, "", GEMINI),
+}
+
+
+@pytest.fixture(autouse=True)
+def closed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LiteLLM's connections are httpx's, which close as they are cleared away."""
+    monkeypatch.setattr(litellm, "disable_aiohttp_transport", True)
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    """A provider for all routes."""
+    with Provider() as running:
+        yield running
+
+
+def read_a_word(stream: Iterator[Any]) -> None:
+    """Read until something was said."""
+    while WORDS[0] not in str(next(stream)):
+        pass
+
+
+async def aread_a_word(stream: AsyncIterator[Any]) -> None:
+    """Read until something was said."""
+    while WORDS[0] not in str(await stream.__anext__()):
+        pass
+
+
+def only(langfuse: Collector) -> ReceivedSpan:
+    """Return the one span that a flush delivers."""
+    gc.collect()
+    assert langfuse_otel.flush(20)
+    [span] = langfuse.spans
+    return span
+
+
+def said(span: ReceivedSpan) -> str:
+    """Return the text of a message or of the only item of a response."""
+    output = span.json("langfuse.observation.output")
+    text: str = output[0]["content"][0]["text"] if isinstance(output, list) else output["content"]
+    return text
+
+
+def is_left(span: ReceivedSpan) -> bool:
+    """Whether the span is that of a stream which was left after its first word."""
+    return (
+        span.attributes["langfuse.observation.level"] == "WARNING"
+        and said(span) == WORDS[0]
+        and span.json("langfuse.observation.metadata")["usage_is_estimated"] is True
+        and span.json("langfuse.observation.usage_details")["total"] > 0
+    )
+
+
+@pytest.mark.parametrize("name", SYNC)
+def test_break(langfuse: Collector, provider: Provider, name: str) -> None:
+    """A stream that is left after its first word is one WARNING with that word."""
+    read_a_word(SYNC[name].on(provider.slow))
+
+    assert is_left(only(langfuse))
+
+
+@pytest.mark.parametrize("name", ASYNC)
+def test_close(langfuse: Collector, provider: Provider, name: str) -> None:
+    """An asynchronous stream that is left after its first word is one WARNING with that word."""
+
+    async def main() -> None:
+        stream = await ASYNC[name].on(provider.slow)
+        await aread_a_word(stream)
+        if hasattr(stream, "aclose"):
+            await stream.aclose()
+        del stream
+        gc.collect()
+        assert await langfuse_otel.aflush(20)
+
+    asyncio.run(main())
+
+    assert is_left(only(langfuse))
+
+
+async def cancelled(name: str, provider: Provider) -> None:
+    """Read the first word in a task, and cancel the task."""
+
+    async def read(begun: asyncio.Event) -> None:
+        stream = await ASYNC[name].on(provider.slow)
+        await aread_a_word(stream)
+        begun.set()
+        await asyncio.Event().wait()
+
+    begun = asyncio.Event()
+    task = asyncio.create_task(read(begun))
+    await begun.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("name", ASYNC)
+def test_cancel(
+    langfuse: Collector, provider: Provider, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A stream whose task is cancelled is one WARNING with its first word, without a flush."""
+    monkeypatch.setattr(_streams, "GRACE_S", 0.01)
+    monkeypatch.setenv("LANGFUSE_FLUSH_INTERVAL", "0.01")
+
+    async def main() -> None:
+        await cancelled(name, provider)
+        gc.collect()
+        await asyncio.to_thread(langfuse.wait_for, 1)
+
+    asyncio.run(main())
+
+    assert is_left(only(langfuse))
+
+
+@pytest.mark.parametrize("name", sorted(ASYNC.keys() - {"messages"}))
+def test_end_of_the_loop(langfuse: Collector, provider: Provider, name: str) -> None:
+    """A stream that ends with its event loop is one WARNING; LiteLLM may lose one of Messages."""
+    asyncio.run(cancelled(name, provider))
+
+    assert is_left(only(langfuse))
+
+
+def test_routed(langfuse: Collector, provider: Provider) -> None:
+    """A stream that came through a router is seen inside the router's own objects."""
+    parameters = {**RESPONSES, "api_base": f"{provider.slow}/v1", "api_key": "sk-upstream"}
+    router = litellm.Router([{"model_name": "m", "litellm_params": parameters}])
+
+    async def main() -> None:
+        await aread_a_word(await router.aresponses(model="m", input="hi", stream=True))
+
+    asyncio.run(main())
+
+    assert is_left(only(langfuse))
+
+
+def test_whole_stream_that_litellm_forgets(langfuse: Collector, provider: Provider) -> None:
+    """A synchronous stream of Gemini's is seen though LiteLLM calls nobody back at its end."""
+    for _ in SYNC["gemini"].on(provider.root):
+        pass
+    span = only(langfuse)
+
+    assert span.attributes["langfuse.observation.level"] == "DEFAULT"
+    assert span.json("langfuse.observation.output")["content"] == ANSWER
+    assert span.json("langfuse.observation.usage_details") == BUCKETS
+
+
+@pytest.mark.parametrize("name", ASYNC)
+def test_read_to_the_end(langfuse: Collector, provider: Provider, name: str) -> None:
+    """A stream that is read to its end is one observation without a warning."""
+
+    async def main() -> None:
+        async for _ in await ASYNC[name].on(provider.root):
+            pass
+        assert await langfuse_otel.aflush(20)
+
+    asyncio.run(main())
+    span = only(langfuse)
+
+    assert span.attributes["langfuse.observation.level"] == "DEFAULT"
+    assert ANSWER in span.attributes["langfuse.observation.output"]
+    assert _streams._open == {}
+
+
+def test_failure_in_the_middle(langfuse: Collector, provider: Provider) -> None:
+    """A stream that breaks is one ERROR, and keeps what it had said."""
+    stream = SYNC["responses"].on(provider.broken)
+    with pytest.raises(httpx.RemoteProtocolError):
+        list(stream)
+    del stream
+    span = only(langfuse)
+
+    assert span.attributes["langfuse.observation.level"] == "ERROR"
+    assert said(span) == WORDS[0]
+
+
+def test_connection(langfuse: Collector, provider: Provider) -> None:
+    """What is remembered of a stream does not keep the connection of a stream that is gone."""
+    stream = SYNC["responses"].on(provider.slow)
+    read_a_word(stream)
+    [kept] = _streams._open.values()
+    response = stream.response
+    del stream
+    gc.collect()
+
+    assert not any(held is response for held in kept.partial.__dict__["_attributes"].values())
+    assert is_left(only(langfuse))
+
+
+def test_another_version() -> None:
+    """A stream object that lacks what we read is constructed all the same."""
+
+    class CustomStreamWrapper:
+        def __init__(self) -> None:
+            self.chunks = None
+
+    module: Any = SimpleNamespace(
+        __name__="litellm.litellm_core_utils.streaming_handler",
+        CustomStreamWrapper=CustomStreamWrapper,
+    )
+    _streams.watch(module)
+
+    assert module.CustomStreamWrapper().chunks is None
+
+
+def test_a_module_without_the_class() -> None:
+    """A version of LiteLLM's without one of the classes changes nothing."""
+    module: Any = SimpleNamespace(__name__="litellm.responses.streaming_iterator")
+    _streams.watch(module)
+
+    assert vars(module) == {"__name__": "litellm.responses.streaming_iterator"}
