@@ -8,11 +8,13 @@ OpenTelemetry SDK imported.
 from __future__ import annotations
 
 import atexit
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import wrapt
 
 from langfuse_otel import _retries, _streams
+from langfuse_otel._children import deliver_at_end_of
 from langfuse_otel._partial import READERS
 from langfuse_otel._pending import remember_callbacks
 from langfuse_otel._process import aflush, end, flush, stats
@@ -82,4 +84,5 @@ wrapt.register_post_import_hook(remember_callbacks, "litellm.litellm_core_utils.
 wrapt.register_post_import_hook(_retries.watch, "litellm")
 for _module in READERS:
     wrapt.register_post_import_hook(_streams.watch, _module)
+wrapt.register_post_import_hook(partial(deliver_at_end_of, end=end), "multiprocessing.util")
 atexit.register(end)

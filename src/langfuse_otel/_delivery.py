@@ -10,6 +10,7 @@ import os
 import threading
 import time
 import weakref
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from opentelemetry import context
@@ -214,3 +215,12 @@ def _after_fork(delivery: Delivery) -> None:
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=begin_in_child)
+
+
+def finish_imports() -> None:
+    """Import what a worker needs, and so wait for a worker that is doing it.
+
+    A fork in the middle of an import would leave the child without the module for good.
+    """
+    for name in ("_loop", "_worker", "_sender"):
+        import_module(f"langfuse_otel.{name}")

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import sys
 import threading
 import time
+from concurrent.futures.thread import _threads_queues
 from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     Callback = Coroutine[Any, Any, object]
 
 POLL_S = 0.002
+MOST_BEFORE_FORK_S = 5.0
 
 # LiteLLM hands callbacks over in tasks of which it keeps no list; these are their coroutines.
 HANDING_OVER = frozenset(
@@ -43,6 +46,35 @@ def remember_callbacks(module: ModuleType) -> None:
     """Wrap `LoggingWorker.enqueue` of LiteLLM's module, which has just been imported."""
     if hasattr(getattr(module, "LoggingWorker", None), "enqueue"):
         wrapt.wrap_function_wrapper(module, "LoggingWorker.enqueue", _enqueue)
+
+
+def finish_before_fork() -> None:
+    """Wait for the callbacks in LiteLLM's threads: when they run first, they import modules."""
+    deadline = time.monotonic() + MOST_BEFORE_FORK_S
+    while not _pool_is_idle() and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+
+
+def begin_in_child() -> None:
+    """Let LiteLLM's thread pool work in a process that was forked.
+
+    There it has its threads by name alone, counts on them and would run nothing, and Python would
+    wait for them at the end. What the parent handed over is the parent's to run.
+    """
+    pool = _member("litellm.litellm_core_utils.thread_pool_executor", "executor")
+    if pool is None:
+        return
+    for thread in getattr(pool, "_threads", ()):
+        _threads_queues.pop(thread, None)  # type: ignore[attr-defined]
+    with suppress(Exception):  # another version's
+        pool.__init__(**_size_of(pool))
+
+
+def _size_of(pool: Any) -> dict[str, int]:
+    return {
+        "max_workers": pool._max_workers,  # noqa: SLF001
+        "max_pending_tasks": pool._max_pending_tasks,  # noqa: SLF001
+    }
 
 
 def drain_at_exit() -> None:
@@ -181,3 +213,7 @@ def _in_event_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=begin_in_child)

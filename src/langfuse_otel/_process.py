@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langfuse_otel import _pending, _streams
+from langfuse_otel import _pending, _signals, _streams
 
 if TYPE_CHECKING:
     from langfuse_otel._backlog import Limits
@@ -91,6 +91,25 @@ def end() -> None:
     finally:
         if _delivery is not None:
             _delivery.shutdown(_shutdown_timeout_s)
+        _signals.release()
+
+
+def handle_signals(settings: Settings) -> None:
+    """See that a SIGTERM loses nothing, unless the settings say to leave it alone."""
+    if settings.handle_signals:
+        _signals.install(_hasten, _end_by_signal, 2 * settings.shutdown_timeout)
+
+
+def _hasten() -> None:
+    if _delivery is not None:
+        _delivery.hasten()
+
+
+def _end_by_signal() -> None:
+    """LiteLLM's threads and event loop may still run: its callbacks get half of the time."""
+    if "langfuse_otel.logger" in sys.modules:
+        _pending.drain(_shutdown_timeout_s / 2)
+    end()
 
 
 def show_debug_lines(settings: Settings) -> None:
@@ -134,6 +153,15 @@ def _spool(settings: Settings) -> Spool | None:
         return None
 
 
+def _finish_before_fork() -> None:
+    """Let no thread stand in the middle of an import, nor hold a callback that is the parent's."""
+    _pending.finish_before_fork()
+    if _delivery is not None:
+        from langfuse_otel._delivery import finish_imports  # noqa: PLC0415 - it is there
+
+        finish_imports()
+
+
 def _begin_in_child() -> None:
     """A lock that another thread held when the process forked would never open."""
     global _lock  # noqa: PLW0603
@@ -141,4 +169,4 @@ def _begin_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_in_child)
+    os.register_at_fork(before=_finish_before_fork, after_in_child=_begin_in_child)

@@ -15,7 +15,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.redact_messages import redact_message_input_output_from_logging
 from opentelemetry import trace
 
-from langfuse_otel import _links, _retries, _streams
+from langfuse_otel import _links, _process, _retries, _streams
 from langfuse_otel._call import call_id_of
 from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._litellm import (
@@ -26,13 +26,13 @@ from langfuse_otel._litellm import (
     partial_observation_of,
     unread_observation_of,
 )
+from langfuse_otel._pipeline import Pipeline
 from langfuse_otel._records import Parent
 from langfuse_otel.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from langfuse_otel._pipeline import Pipeline
     from langfuse_otel._records import Observation
     from langfuse_otel._retries import Unreported
     from langfuse_otel._streams import Stream
@@ -74,6 +74,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         self.fingerprint = sha256(repr(sorted(own.items())).encode()).hexdigest()
         self._arguments = own
         self._opened: Pipeline | None = None
+        _process.handle_signals(read_settings(**own))
         self._ambient: OrderedDict[str, Parent] = OrderedDict()
 
     @staticmethod
@@ -223,8 +224,6 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         """Settings are read at the first call, so that a program may set them after the import."""
         with _opening:
             if self._opened is None:
-                from langfuse_otel._pipeline import Pipeline  # noqa: PLC0415 - first call, not import
-
                 self._opened = Pipeline(read_settings(**self._arguments))
             return self._opened
 

@@ -166,6 +166,15 @@ class Settings(BaseSettings):
         description="Longest time that the end of the process waits for delivery, in seconds.",
         examples=["10"],
     )
+    handle_signals: bool = Field(
+        default=True,
+        validation_alias="LANGFUSE_OTEL_HANDLE_SIGNALS",
+        description=(
+            "Whether a SIGTERM delivers what has ended before it does what it did without us. The "
+            "handler that stands is called; one that is set later replaces ours."
+        ),
+        examples=["false"],
+    )
     compression: Literal["gzip", "none"] = Field(
         "gzip",
         validation_alias="LANGFUSE_OTEL_COMPRESSION",

@@ -1,0 +1,94 @@
+"""SIGTERM: what has ended is delivered before the process goes.
+
+Its default action ends a process without any hook. And uvicorn, after a graceful shutdown, raises the
+signal once more with the handler that it found, which is mostly that default action.
+"""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# What stood before ours, None while ours does not stand.
+_previous: Any = None
+
+
+def install(hasten: Callable[[], None], deliver: Callable[[], None], timeout_s: float) -> None:
+    """Stand before the handler that there is; from the main thread alone, as Python has it.
+
+    Args:
+        hasten: is called where another handler ends the process.
+        deliver: is called before the default action; in a thread of its own.
+        timeout_s: the default action waits for it no longer than this.
+    """
+    global _previous  # noqa: PLW0603 - there is one handler in a process
+    if _previous is not None or threading.current_thread() is not threading.main_thread():
+        return
+    found = signal.getsignal(signal.SIGTERM)
+    if found is signal.SIG_DFL:
+        _previous = found
+        signal.signal(signal.SIGTERM, _before_default(deliver, timeout_s))
+    elif callable(found):
+        _previous = found
+        signal.signal(signal.SIGTERM, _before(found, hasten))
+
+
+def release() -> None:
+    """Let a signal through that was held back until everything was delivered."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def _before(handler: Callable[[int, Any], Any], hasten: Callable[[], None]) -> Any:
+    """Hold back what is raised again in this thread: the exit hooks run first, and `release` it."""
+
+    def handle(number: int, frame: Any) -> None:
+        hasten()
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        handler(number, frame)
+
+    return handle
+
+
+def _before_default(deliver: Callable[[], None], timeout_s: float) -> Any:
+    """Deliver in another thread, for this one may hold a lock that delivering needs.
+
+    A running event loop goes on meanwhile, since the callbacks of its calls run in it. The thread
+    is started by the function that takes no lock of Python's `threading`.
+    """
+    delivered = _thread.allocate_lock()
+    delivered.acquire()
+
+    def deliver_and_die() -> None:
+        try:
+            deliver()
+        finally:
+            delivered.release()
+            _die()
+
+    def handle(_number: int, _frame: Any) -> None:
+        if not delivered.locked():
+            return
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _thread.start_new_thread(deliver_and_die, ())
+        if not _in_event_loop() and not delivered.acquire(timeout=timeout_s):
+            _die()
+
+    return handle
+
+
+def _die() -> None:
+    """By the signal itself, so that whoever waits for this process sees what ended it."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _in_event_loop() -> bool:
+    return asyncio._get_running_loop() is not None  # noqa: SLF001 - the one that raises nothing
