@@ -1,0 +1,169 @@
+"""However a process ends, or splits, what has ended in it is delivered, and nothing twice."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from programs import SCRIPTS, run_program
+from proxies import a_proxy
+from upstream import Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from langfuse_otel.testing import Collector
+
+# Nothing is sent before the end.
+LATE = {"LANGFUSE_FLUSH_INTERVAL": "3600"}
+CALLS = """
+import signal, time
+import langfuse_otel, litellm
+litellm.callbacks = ["langfuse_otel"]
+def term():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+"""
+CALL = "litellm.completion(**call())\n"
+IN_LOOP = """
+async def main():
+    await litellm.acompletion(**call())
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+OWN_HANDLER = """
+def stop(number, frame):
+    print("stopped by", number)
+    sys.exit(7)
+signal.signal(signal.SIGTERM, stop)
+"""
+# As uvicorn does: its handler ends the server, and then the signal is raised for the one before.
+AS_UVICORN = """
+stopped = []
+signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
+litellm.completion(**call())
+os.kill(os.getpid(), signal.SIGTERM)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.raise_signal(stopped[0])
+"""
+FORK = """
+def forked(work):
+    child = os.fork()
+    if not child:
+        work()
+        sys.exit(0)
+    return child
+def work():
+    for _ in range(3):
+        litellm.completion(**call())
+for _ in range(2):
+    litellm.completion(**call())
+for child in [forked(work), forked(work)]:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+MULTIPROCESSING = """
+import multiprocessing
+def work():
+    litellm.completion(**call())
+if __name__ == "__main__":
+    context = multiprocessing.get_context("fork")
+    litellm.completion(**call())
+    children = [context.Process(target=work) for _ in range(2)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+"""
+
+
+@pytest.mark.parametrize("code", [CALL + "term()", IN_LOOP], ids=["sync", "async"])
+def test_sigterm(collector: Collector, code: str) -> None:
+    """A SIGTERM without a handler still ends the process, after what it had was delivered."""
+    run = run_program(CALLS + code, collector, **LATE)
+
+    assert run.returncode == -signal.SIGTERM, run.stderr
+    assert len(collector.spans) == 1
+
+
+def test_sigterm_with_a_handler(collector: Collector) -> None:
+    """The application's own handler is called, and ends the process as it would without us."""
+    run = run_program(CALLS + OWN_HANDLER + CALL + "term()", collector, **LATE)
+
+    assert (run.returncode, run.stdout) == (7, f"stopped by {int(signal.SIGTERM)}\n")
+    assert len(collector.spans) == 1
+
+
+def test_sigterm_as_uvicorn_raises_it(collector: Collector) -> None:
+    """A server that raises the signal again after its shutdown loses nothing, and dies by it."""
+    run = run_program(CALLS + AS_UVICORN, collector, **LATE)
+
+    assert run.returncode == -signal.SIGTERM, run.stderr
+    assert len(collector.spans) == 1
+
+
+def test_sigterm_left_alone(collector: Collector) -> None:
+    """Signals are left alone where the settings say so."""
+    code = CALLS + CALL + "print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)"
+    run = run_program(code, collector, **LATE, LANGFUSE_OTEL_HANDLE_SIGNALS="false")
+
+    assert run.stdout == "True\n"
+
+
+def test_sigterm_with_a_dead_host() -> None:
+    """With a dead host a SIGTERM ends the process all the same."""
+    run = run_program(
+        CALLS + CALL + "term()",
+        None,
+        LANGFUSE_OTEL_HOST="http://127.0.0.1:9",
+        LANGFUSE_PUBLIC_KEY="pk-lf-1",
+        LANGFUSE_SECRET_KEY="sk-lf-1",
+        LANGFUSE_OTEL_SHUTDOWN_TIMEOUT="0.5",
+    )
+
+    assert run.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("callback", "launcher"),
+    [
+        ("langfuse_otel.callback", []),
+        ("langfuse_otel", [str(SCRIPTS / "opentelemetry-instrument"), "--"]),
+    ],
+)
+def test_sigterm_of_the_proxy(
+    tmp_path: Path,
+    collector: Collector,
+    callback: str,
+    launcher: Sequence[str],
+) -> None:
+    """The proxy's last calls arrive when it is told to stop."""
+    body = {"model": "house-model", "messages": [{"role": "user", "content": "hi"}]}
+    with (
+        Upstream() as upstream,
+        a_proxy(tmp_path, upstream.url, [callback], collector, launcher, **LATE) as client,
+    ):
+        for _ in range(5):
+            assert client.post("/v1/chat/completions", json=body).status_code == 200
+
+    assert len(collector.spans) == 5
+
+
+def test_fork(collector: Collector) -> None:
+    """After a fork each process sends its own, once, also where LiteLLM's threads were at work."""
+    run = run_program(CALLS + FORK, collector, **LATE)
+
+    assert run.returncode == 0, run.stderr
+    assert len(collector.spans) == 2 + 2 * 3
+    assert len({span.span_id for span in collector.spans}) == 8
+
+
+def test_multiprocessing(collector: Collector) -> None:
+    """Children of `multiprocessing` end without Python's exit hooks; theirs arrive, too."""
+    run = run_program(CALLS + MULTIPROCESSING, collector, **LATE)
+
+    assert run.returncode == 0, run.stderr
+    assert len(collector.spans) == 3
