@@ -180,7 +180,8 @@ def _clues(
 
 def _remote(call: Call) -> Parent | None:
     """The span that the proxy's client names in its `traceparent` header."""
-    headers = mapping_of(mapping_of(call.params.get("proxy_server_request")).get("headers"))
+    request = call.params.get("proxy_server_request")
+    headers = mapping_of(mapping_of(request).get("headers")) if request else {}
     return next((parent_of(v) for k, v in headers.items() if str(k).lower() == "traceparent"), None)
 
 

@@ -51,7 +51,7 @@ MODEL_PARAMETERS = frozenset(
 
 
 def _chosen(container: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: container[name] for name in MODEL_PARAMETERS & container.keys()}
+    return {name: container[name] for name in container.keys() & MODEL_PARAMETERS}
 
 
 def model_parameters(kwargs: Mapping[str, Any]) -> str | None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     Callback = Coroutine[Any, Any, object]
+    Kept = dict[int, tuple[Callback, Context]]
 
 POLL_S = 0.002
 MOST_BEFORE_FORK_S = 5.0
@@ -39,7 +40,7 @@ HANDING_OVER = frozenset(
     }
 )
 
-_unfinished: dict[int, tuple[Callback, Context, asyncio.AbstractEventLoop]] = {}
+_unfinished: dict[asyncio.AbstractEventLoop, Kept] = {}
 
 
 def remember_callbacks(module: ModuleType) -> None:
@@ -137,24 +138,25 @@ def _enqueue(
 
 def _remembered(callback: Callback) -> Callback:
     """Return a coroutine in place of `callback`, which stays whole if that one never starts."""
-    _unfinished[id(callback)] = callback, copy_context(), asyncio.get_running_loop()
-    return _finished(callback)
+    kept = _unfinished.setdefault(asyncio.get_running_loop(), {})
+    kept[id(callback)] = callback, copy_context()
+    return _finished(callback, kept)
 
 
-async def _finished(callback: Callback) -> object:
+async def _finished(callback: Callback, kept: Kept) -> object:
     try:
         return await callback
     finally:
-        _unfinished.pop(id(callback), None)
+        kept.pop(id(callback), None)
 
 
 def _forgotten() -> list[tuple[Callback, Context]]:
     """Take out the callbacks whose event loop ended before they started, and where they belong."""
-    ended = [key for key, (_, _, loop) in list(_unfinished.items()) if loop.is_closed()]
-    entries = [entry for key in ended if (entry := _unfinished.pop(key, None))]
+    ended = [loop for loop in list(_unfinished) if loop.is_closed()]
     return [
         (callback, context)
-        for callback, context, _ in entries
+        for loop in ended
+        for callback, context in _unfinished.pop(loop, {}).values()
         if inspect.getcoroutinestate(callback) == inspect.CORO_CREATED
     ]
 

@@ -117,9 +117,9 @@ def _found(table: Mapping[str, str], breakdown: Mapping[str, Any]) -> dict[str, 
 
 def is_cost(value: object) -> TypeGuard[float]:
     """True for a number that Langfuse can store as a cost."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (float, int)):
         return False
-    return math.isfinite(value) and 0 <= value < MAX_COST
+    return 0 <= value < MAX_COST  # which neither NaN nor infinity is
 
 
 def part(value: object, name: str) -> Any:
