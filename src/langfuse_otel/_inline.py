@@ -89,9 +89,7 @@ _TYPE_NAMES = ("media_type", "mime_type", "mimeType", "mediaType")
 _HEAD = r"data:([\w.+-]+/[\w.+-]+)(?:;[\w.+=-]+)*"
 _WHOLE_HEAD = re.compile(_HEAD)
 # What is cut short, and says so with dots, is no media.
-_DATA_URI = re.compile(
-    _HEAD + r";base64,([A-Za-z0-9+/_-]+=*)(?=$|[\s\"'`)\]}<>,;|\\]|\.(?:\s|$))"
-)
+_DATA_URI = re.compile(_HEAD + r";base64,([A-Za-z0-9+/_-]+=*)(?=$|[\s\"'`)\]}<>,;|\\]|\.(?:\s|$))")
 _LINE_BREAKS = str.maketrans("", "", "\r\n")
 
 
