@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from litellm.types.utils import ImageObject
 
 from calls import a_call, a_response, observed
+from langfuse_otel._inline import SHAPES as SHAPES_KNOWN
 from langfuse_otel._inline import Use, replaced, with_texts, without_media
 from langfuse_otel._media import ANY_TYPE, Medium
 from langfuse_otel._text import json_text
@@ -203,6 +204,8 @@ def test_shapes(value: Any, expected: Any) -> None:
         {"bytes": "AAAA"},
         {"audio": {"voice": "alloy", "format": "wav"}},
         {"mime_type": "text/plain", "data": "AAAA"},
+        {"type": ["image"], "mime_type": "image/png", "data": "AAAA"},
+        {"type": {"image": 1}, "mime_type": "image/png", "data": "AAAA"},
         "the text ;base64, alone",
     ],
     ids=str,
@@ -230,13 +233,33 @@ def test_other_json_is_unchanged(value: Any) -> None:
     assert without_media(observation, shown) == (observation, ())
 
 
+KEYS = [shape.key for shape in SHAPES_KNOWN]
+NEARLY = st.recursive(
+    st.integers() | st.none() | st.text().map(lambda text: f"{text}!"),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(
+            st.sampled_from([*KEYS, "type", "format", "source", "media_type", "input_audio"]), inner
+        ).map(lambda given: {"type": "base64", **given})
+    ),
+)
+
+
+@given(NEARLY)
+def test_what_is_nearly_media_is_unchanged(value: Any) -> None:
+    """Whatever stands under the keys that media have, nothing fails and nothing is changed."""
+    text = json_text({"data": "!", "value": value})
+
+    assert replaced(text, shown) == (text, [])
+
+
 @given(JSON)
 def test_what_stands_beside_media_is_unchanged(value: Any) -> None:
     """Media are replaced, and nothing around them."""
     text = json_text({"a": value, "url": uri("image/png", PNG), "z": value})
     seen, media = replaced(text, shown)
 
-    assert seen == text.replace(uri("image/png", PNG), SHOWN[PNG])
+    assert json.loads(seen) == json.loads(text.replace(uri("image/png", PNG), SHOWN[PNG]))
     assert media == [Medium("image/png", PNG)]
 
 

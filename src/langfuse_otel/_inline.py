@@ -58,7 +58,7 @@ class Shape:
         return (
             isinstance(given.get(self.key), str)
             and (not self.under or name in self.under)
-            and (not self.types or given.get("type") in self.types)
+            and (not self.types or str(given.get("type")) in self.types)
             and (not self.is_named or _named_type(given) is not None)
         )
 
