@@ -22,7 +22,9 @@ PURE = (
     "_facts",
     "_guardrails",
     "_identity",
+    "_inline",
     "_litellm",
+    "_media",
     "_metadata",
     "_notices",
     "_parameters",
@@ -30,6 +32,7 @@ PURE = (
     "_spool",
     "_text",
     "_trace",
+    "_uploads",
     "_usage",
 )
 HEAVY = ("opentelemetry", "httpx", "litellm")

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from langfuse_otel import __version__
 from langfuse_otel._compression import compressed
 from langfuse_otel._destination import langfuse_destination
-from langfuse_otel._sender import Delivered, Rejected, Sender, TryLater
+from langfuse_otel._sender import Answer, Delivered, Rejected, Request, Sender, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,3 +188,49 @@ def test_wrong_proxy_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "ftp://proxy.example")
 
     assert isinstance(asyncio.run(Sender().post(DESTINATION, b"", 1)), Rejected)
+
+
+def asked(
+    handler: Callable[[httpx.Request], httpx.Response], *, may_redirect: bool = False
+) -> object:
+    """Return what became of an upload that this handler answers."""
+    sender = Sender(httpx.MockTransport(handler), now=lambda: NOW)
+    request = Request("PUT", "https://bucket.example/a", {"X-Y": "z"}, b"bytes", may_redirect)
+    return asyncio.run(sender.ask(request, 1))
+
+
+def test_ask() -> None:
+    """Any request can be made, with its own headers and content, and its answer is returned."""
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(201, content=b"answer")
+
+    assert asked(answer) == Answer(b"answer")
+    [request] = seen
+    assert (request.method, str(request.url)) == ("PUT", "https://bucket.example/a")
+    assert (request.content, request.headers["X-Y"]) == (b"bytes", "z")
+    assert "Authorization" not in request.headers
+
+
+@pytest.mark.parametrize(
+    ("may_redirect", "outcome"), [(False, Rejected("HTTP 307", 307)), (True, Answer(b"there"))]
+)
+def test_ask_and_redirects(may_redirect: bool, outcome: object) -> None:
+    """A redirect to the same host is followed only where the request says so."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/there":
+            return httpx.Response(200, content=b"there")
+        return httpx.Response(307, headers={"Location": "/there"})
+
+    assert asked(answer, may_redirect=may_redirect) == outcome
+
+
+def test_status_of_a_failure() -> None:
+    """What may be tried later tells the status that it was answered with."""
+    outcome = asked(lambda _: httpx.Response(500))
+
+    assert isinstance(outcome, TryLater)
+    assert outcome.status == 500

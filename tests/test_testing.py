@@ -9,6 +9,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from langfuse_otel._destination import langfuse_destination
+from langfuse_otel._media import Medium
 from langfuse_otel._otlp import request_of
 from langfuse_otel._spans import part_of
 from langfuse_otel.testing import Answer, Collector
@@ -87,3 +88,43 @@ def test_waiting_has_an_end(collector: Collector) -> None:
 
     with pytest.raises(TimeoutError, match="1 of 2 spans"):
         collector.wait_for(2, timeout_s=0.01)
+
+
+def upload(collector: Collector, content: bytes) -> list[int]:
+    """Upload media as an exporter does and return the statuses of the three steps."""
+    media = Medium("text/plain", content)
+    keys = (collector.public_key, collector.secret_key)
+    api = f"{collector.url}/api/public/media"
+    created = httpx.post(api, json={"sha256Hash": media.sha256}, auth=keys)
+    url = created.json()["uploadUrl"]
+    stored = httpx.put(url, content=content) if url else None
+    confirmed = httpx.patch(f"{api}/{media.id}", json={}, auth=keys)
+    return [step.status_code for step in (created, stored, confirmed) if step]
+
+
+def test_media(collector: Collector) -> None:
+    """Media are kept by Langfuse's id, and taken once."""
+    assert upload(collector, b"a") == [201, 200, 200]
+    assert upload(collector, b"a") == [201, 200]
+    assert collector.media == {Medium("text/plain", b"a").id: b"a"}
+    assert collector.refused == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "headers"),
+    [(b"b", {}), (b"a", {"Authorization": "Basic eDp5"})],
+    ids=["other-bytes", "with-keys"],
+)
+def test_media_that_are_refused(collector: Collector, sent: bytes, headers: dict[str, str]) -> None:
+    """Other bytes than announced are refused, and so are keys sent to the address."""
+    media = Medium("text/plain", b"a")
+    answer = httpx.put(f"{collector.url}/bucket/{media.id}", content=sent, headers=headers)
+
+    assert (answer.status_code, collector.media) == (400, {})
+
+
+def test_media_need_keys(collector: Collector) -> None:
+    """The media API needs the key pair."""
+    answer = httpx.post(f"{collector.url}/api/public/media", json={}, auth=("x", "y"))
+
+    assert answer.status_code == 401

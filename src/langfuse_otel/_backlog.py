@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
+from langfuse_otel._uploads import Uploads
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from langfuse_otel._counts import Counts
     from langfuse_otel._destination import Destination
     from langfuse_otel._otlp import Part
+    from langfuse_otel._uploads import Attachments
 
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 30.0
@@ -114,6 +117,7 @@ class Backlog:
         is_urgent: what is queued goes at once.
         flush_to: what is numbered up to this goes at once.
         pushed_out: spans that were dropped for want of room since somebody last asked.
+        uploads: media on their way; a span counts as open while any of its own are.
     """
 
     def __init__(self, limits: Limits, counts: Counts) -> None:
@@ -122,6 +126,7 @@ class Backlog:
         self.is_urgent = False
         self.flush_to = 0
         self.pushed_out = 0
+        self.uploads = Uploads()
         self._limits = limits
         self._first_at = 0.0
         self._queued_bytes = 0
@@ -215,6 +220,24 @@ class Backlog:
         self._close(number, len(items))
         self._make_room()
 
+    def attach(
+        self, destination: Destination, attachments: Attachments, number: int, now: float
+    ) -> None:
+        """Let the media wait that a span in hand refers to; see `Batch.number`."""
+        if self.uploads.add(destination, attachments, number, now):
+            self._open[number] += 1
+
+    def settle(self, number: int, batches: Sequence[Batch]) -> None:
+        """Media of a span wait no longer; `batches` carry the span once more, where some failed."""
+        for batch in batches:
+            self.counts.created += batch.spans
+            self.counts.repeated += batch.spans
+            self._enter(batch)
+            self._lane(batch.destination).waiting.append(batch)
+            self._list(self._lane(batch.destination))
+        self._close(number, 1)
+        self._make_room()
+
     def recover(self, batches: Sequence[Batch]) -> None:
         """Let batches wait that an earlier process left on disk."""
         for batch in batches:
@@ -243,6 +266,7 @@ class Backlog:
         """Let what waits for its next attempt go at once."""
         while self._resting:
             self._wake(heapq.heappop(self._resting)[2])
+        self.uploads.hurry()
 
     def next_due(self) -> float | None:
         """When the next lane has rested; 0 if one is ready, None if none waits."""
@@ -320,6 +344,7 @@ class Backlog:
         left = self.counts.queued
         if left:
             self.counts.dropped(reason, left, error=error)
+        self.counts.media_failed[reason] += self.uploads.clear()
         self.counts.queued = self._queued_bytes = self._batch_bytes = self._in_flight = 0
         for container in (self._queue, self._open, self._lanes, self._listed, self._resting):
             container.clear()
@@ -391,8 +416,9 @@ class Backlog:
         return len(self._queue) >= limits.flush_at or self._queued_bytes >= limits.batch_bytes
 
     def _make_room(self) -> None:
-        """Drop the oldest while more is held than may be: what waits longest, then the queue."""
-        while self._queued_bytes + self._batch_bytes > self._limits.queue_bytes:
+        """Drop the oldest while more is held than may be: media, what waits longest, the queue."""
+        self._make_room_for_spans()
+        while self._held_bytes > self._limits.queue_bytes:
             oldest = self._oldest_in_memory()
             if oldest is not None:
                 self._withdraw(oldest)
@@ -406,6 +432,18 @@ class Backlog:
                 self.pushed_out += 1
             else:
                 break
+
+    def _make_room_for_spans(self) -> None:
+        """Media go first, and never fill more than half: those under way cannot be dropped."""
+        most = self._limits.queue_bytes
+        while self._held_bytes > most or self.uploads.bytes > most // 2:
+            if not self.uploads.drop_oldest():
+                break
+            self.counts.media_failed["queue_full"] += 1
+
+    @property
+    def _held_bytes(self) -> int:
+        return self._queued_bytes + self._batch_bytes + self.uploads.bytes
 
     def _oldest_in_memory(self) -> Batch | None:
         """Only the first of each lane is looked at: those behind it are younger."""

@@ -28,6 +28,20 @@ class DestinationStats:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaStats:
+    """What became of media: each hash once for a destination.
+
+    `repeated` counts the spans that were sent once more, with a marker for what failed; they are
+    among the created, too. `failed` counts by reason: `rejected`, `queue_full`, `shutdown`.
+    """
+
+    waiting: int = 0
+    uploaded: int = 0
+    repeated: int = 0
+    failed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """A moment's count: `created == sent + queued + spooled + sum(dropped.values())`.
 
@@ -36,7 +50,8 @@ class Stats:
     `unreadable` (LiteLLM's data), `unencodable`, `queue_full`, `spool_full`, `spool_lost` (its file
     is gone), `rejected`, `too_large`, `shutdown`. `retries` counts requests to be sent again,
     `bytes_sent` the bodies of those that were taken, `spool_errors` batches that the disk did not
-    take. `destinations` has the same by traces URL and public key.
+    take. `destinations` has the same by traces URL and public key. Spans that were sent once more
+    because their media could not be uploaded (`media.repeated`) are among the created and sent.
     """
 
     created: int = 0
@@ -50,6 +65,7 @@ class Stats:
     dropped: Mapping[str, int] = field(default_factory=dict)
     last_error: str | None = None
     destinations: Mapping[str, DestinationStats] = field(default_factory=dict)
+    media: MediaStats = field(default_factory=MediaStats)
 
 
 @dataclass(slots=True)
@@ -74,6 +90,9 @@ class Counts:
     spooled: int = 0
     recovered: int = 0
     spool_errors: int = 0
+    repeated: int = 0
+    media_uploaded: int = 0
+    media_failed: Counter[str] = field(default_factory=Counter)
     _total: _Tally = field(default_factory=_Tally)
     _of: OrderedDict[Destination, _Tally] = field(default_factory=OrderedDict)
 
@@ -97,7 +116,7 @@ class Counts:
             tally.retries += 1
             tally.last_error = error
 
-    def stats(self) -> Stats:
+    def stats(self, media_waiting: int = 0) -> Stats:
         """Return the count as it stands now."""
         total = self._total.stats()
         return Stats(
@@ -113,6 +132,12 @@ class Counts:
             last_error=total.last_error,
             destinations=MappingProxyType(
                 {destination.label: tally.stats() for destination, tally in self._of.items()}
+            ),
+            media=MediaStats(
+                waiting=media_waiting,
+                uploaded=self.media_uploaded,
+                repeated=self.repeated,
+                failed=MappingProxyType(dict(+self.media_failed)),
             ),
         )
 

@@ -134,7 +134,7 @@ class Delivery:
     def stats(self) -> Stats:
         """Return the counts as they stand now."""
         with self._changed:
-            return self._counts.stats()
+            return self._counts.stats(len(self._backlog.uploads))
 
     def _start(self) -> bool:
         """See that there is a thread that sends; False where the system lets none start any more."""

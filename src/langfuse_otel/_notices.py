@@ -32,6 +32,10 @@ _NEXT_STEPS = (
     ("HTTP 5", "The server has a problem; see its own log if this lasts."),
     ("no answer", "If the network is slow, raise LANGFUSE_TIMEOUT."),
     ("cannot connect", "Is the host right, and reachable from here? Run `langfuse-otel check`."),
+    (
+        "media upload: HTTP 5",
+        "If this Langfuse has no storage for media, set LANGFUSE_MEDIA_UPLOAD_ENABLED=false.",
+    ),
     ("more is waiting", "Set LANGFUSE_OTEL_SPOOL_DIR to keep it on disk."),
     ("the spool is full", "Raise LANGFUSE_OTEL_SPOOL_MAX_BYTES."),
     ("the process ended", "Set LANGFUSE_OTEL_SPOOL_DIR, or raise LANGFUSE_OTEL_SHUTDOWN_TIMEOUT."),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from langfuse_otel._uploads import Attachments
+
 AttributeValue = str | bool | int | float | tuple[str, ...]
 
 # Field number << 3 | wire type, where the type is 0 varint, 1 fixed 64 bit, 2 bytes, 5 fixed 32 bit.
@@ -55,11 +57,15 @@ LEAST_KEPT = 256
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One span of a request, encoded: what it is of (resource, scope), and itself."""
+    """One span of a request, encoded: what it is of (resource, scope), and itself.
+
+    `attachments`: media that it refers to, and that are yet to be uploaded.
+    """
 
     resource: bytes
     scope: bytes
     span: bytes
+    attachments: Attachments | None = None
 
     @property
     def size(self) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from langfuse_otel._destination import Destination
     from langfuse_otel._records import Identity, Observation
+    from langfuse_otel._spans import InPlaceOfMedia
     from langfuse_otel.settings import Settings
 
     Key = tuple[Destination, int, str]
@@ -45,6 +46,7 @@ class Pipeline:
         self._destination = _destination(settings) if settings.enabled else None
         if self._destination is not None:
             self._delivery.keep(self._destination)
+            self._media = _in_place_of_media(settings, self._destination)
         self.defaults = Defaults(
             names_of(settings.user_from),
             environment,
@@ -82,7 +84,7 @@ class Pipeline:
         if not is_sampled(identity.trace_id, self.settings.sample_rate):
             self._delivery.lose("not_sampled")
         elif _is_new((self._destination, id(source), observation.level), observation):
-            encode = partial(part_of, observation, identity, self._resource)
+            encode = partial(part_of, observation, identity, self._resource, self._media)
             self._delivery.submit(Queued(self._destination, observation.size, encode))
             return observation, identity
         return None
@@ -101,6 +103,14 @@ def _destination(settings: Settings) -> Destination | None:
         return None
     log.debug("langfuse-otel: %s", _chosen(settings, destination))
     return destination
+
+
+def _in_place_of_media(settings: Settings, destination: Destination) -> InPlaceOfMedia:
+    """Only Langfuse has an API for media."""
+    if settings.inline_media:
+        return "media"
+    is_uploaded = settings.media_upload_enabled and destination.kind == "langfuse"
+    return "reference" if is_uploaded else "marker"
 
 
 def _chosen(settings: Settings, destination: Destination) -> str:

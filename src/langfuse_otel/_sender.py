@@ -1,4 +1,4 @@
-"""One POST → what became of it. The only file that speaks HTTP to deliver.
+"""One request → what became of it. The only file that speaks HTTP to deliver.
 
 A result is returned, never raised. What is repeated here is repeated at once: a kept connection
 that turned out to be closed, and a redirect to the same host.
@@ -7,10 +7,10 @@ that turned out to be closed, and a redirect to the same host.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
@@ -18,7 +18,7 @@ from langfuse_otel._compression import is_compressed
 from langfuse_otel._version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from langfuse_otel._destination import Destination
 
@@ -56,13 +56,38 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class TryLater:
-    """Nobody took it now; `after_s` is what the server asked to wait, in seconds."""
+    """Nobody took it now; `after_s` is what the server asked to wait, in seconds.
+
+    `status` is 0 where nothing answered.
+    """
 
     reason: str
     after_s: float | None = None
+    status: int = field(default=0, compare=False)
 
 
 Outcome = Delivered | Rejected | TryLater
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask of whom. `may_redirect`: a redirect to the same host is followed."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+    may_redirect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a request that succeeded."""
+
+    content: bytes
+
+
+Taken = TypeVar("Taken", Delivered, Answer)
 
 
 class Sender:
@@ -87,10 +112,19 @@ class Sender:
         headers = {**dict(destination.headers), "Content-Type": PROTOBUF}
         if is_compressed(body):
             headers["Content-Encoding"] = "gzip"
+        request = Request("POST", destination.traces_url, headers, body, may_redirect=True)
+        return await self._outcome(request, _accepted, timeout_s)
+
+    async def ask(self, request: Request, timeout_s: float) -> Answer | Rejected | TryLater:
+        """Send any other request, and return the answer or what else became of it."""
+        return await self._outcome(request, lambda response: Answer(response.content), timeout_s)
+
+    async def _outcome(
+        self, request: Request, taken: Callable[[httpx.Response], Taken], timeout_s: float
+    ) -> Taken | Rejected | TryLater:
         try:
-            return self._outcome(
-                await self._answer(destination.traces_url, body, headers, timeout_s)
-            )
+            response = await self._answer(request, timeout_s)
+            return taken(response) if response.is_success else self._refusal(response)
         except httpx.TimeoutException:
             return TryLater(f"no answer within {timeout_s:g} s")
         except httpx.TransportError as error:
@@ -103,23 +137,26 @@ class Sender:
         if self._client is not None:
             await self._client.aclose()
 
-    async def _answer(
-        self, url: str, body: bytes, headers: dict[str, str], timeout_s: float
-    ) -> httpx.Response:
+    async def _answer(self, request: Request, timeout_s: float) -> httpx.Response:
         client = self._connected()
 
-        async def post(to: str) -> httpx.Response:
+        async def sent(to: str) -> httpx.Response:
+            arguments: dict[str, Any] = {
+                "content": request.content,
+                "headers": dict(request.headers),
+                "timeout": timeout_s,
+            }
             try:
-                return await client.post(to, content=body, headers=headers, timeout=timeout_s)
+                return await client.request(request.method, to, **arguments)
             except _STALE:
-                return await client.post(to, content=body, headers=headers, timeout=timeout_s)
+                return await client.request(request.method, to, **arguments)
 
-        response = await post(url)
-        for _ in range(MAX_REDIRECTS):
+        response = await sent(request.url)
+        for _ in range(MAX_REDIRECTS if request.may_redirect else 0):
             target = _redirect(response)
             if target is None:
                 break
-            response = await post(target)
+            response = await sent(target)
         return response
 
     def _connected(self) -> httpx.AsyncClient:
@@ -133,13 +170,12 @@ class Sender:
             )
         return self._client
 
-    def _outcome(self, response: httpx.Response) -> Outcome:
+    def _refusal(self, response: httpx.Response) -> Rejected | TryLater:
+        """A redirect that was not followed is one, too: the spans stayed here."""
         status = response.status_code
-        if 200 <= status < 300:  # noqa: PLR2004 - a redirect is no success: the spans stayed here
-            return _accepted(response)
         reason = f"HTTP {status}{_message(response)}"
         if status in RETRYABLE:
-            return TryLater(reason, self._retry_after(response))
+            return TryLater(reason, self._retry_after(response), status)
         return Rejected(reason, status)
 
     def _retry_after(self, response: httpx.Response) -> float | None:

@@ -6,16 +6,26 @@ application's own OpenTelemetry set-up is read or changed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Literal
 
 from langfuse_otel._attributes import attributes_of
+from langfuse_otel._inline import with_texts, without_media
 from langfuse_otel._otlp import Part, resource, scope, span
+from langfuse_otel._uploads import Attachments
 from langfuse_otel._version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from langfuse_otel._records import Identity, Observation
 
 Resource = tuple[tuple[str, str], ...]
+
+# What a span has in place of media: a reference to what is uploaded, a marker, or the media.
+InPlaceOfMedia = Literal["reference", "marker", "media"]
 
 
 def resource_of(service_name: str | None, environment: str | None, release: str | None) -> Resource:
@@ -28,8 +38,36 @@ def resource_of(service_name: str | None, environment: str | None, release: str 
     return tuple((key, value) for key, value in pairs if value)
 
 
-def part_of(observation: Observation, identity: Identity, of: Resource) -> Part:
+def part_of(
+    observation: Observation,
+    identity: Identity,
+    of: Resource,
+    media: InPlaceOfMedia = "media",
+) -> Part:
     """Return `observation` as a finished span of the resource `of`."""
+    if media == "media":
+        return _encoded(observation, identity, of)
+    seen, uses = without_media(observation, attrgetter(media))
+    part = _encoded(seen, identity, of)
+    if not uses or media == "marker":
+        return part
+    attachments = Attachments(
+        trace_id=f"{identity.trace_id:032x}",
+        observation_id=f"{identity.span_id:016x}",
+        uses=uses,
+        size=seen.size,
+        encode_with=partial(_encoded_with, seen, identity, of),
+    )
+    return replace(part, attachments=attachments)
+
+
+def _encoded_with(
+    observation: Observation, identity: Identity, of: Resource, changes: Mapping[str, str]
+) -> Part:
+    return _encoded(with_texts(observation, changes), identity, of)
+
+
+def _encoded(observation: Observation, identity: Identity, of: Resource) -> Part:
     encoded = span(
         trace_id=identity.trace_id,
         span_id=identity.span_id,

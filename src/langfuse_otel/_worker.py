@@ -16,10 +16,11 @@ from langfuse_otel._backlog import Batch, backoff_s
 from langfuse_otel._batches import BAD_REQUEST, TOO_LARGE, divided, named, packed
 from langfuse_otel._notices import lost
 from langfuse_otel._sender import Delivered, Rejected, TryLater
+from langfuse_otel._uploader import Uploader
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from langfuse_otel._backlog import Backlog, Goal, Limits, Queued
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from langfuse_otel._otlp import Part
     from langfuse_otel._sender import Outcome, Sender
     from langfuse_otel._spool import Spool
+    from langfuse_otel._uploads import Upload
 
 log = logging.getLogger("langfuse_otel")
 
@@ -70,6 +72,7 @@ class Worker:
         self._goal = goal
         self._work = work
         self._sender = sender
+        self._uploader = Uploader(work, sender, self._timeout_s, self._store)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken: asyncio.Event | None = None
         self._recovers_at = 0.0
@@ -91,8 +94,10 @@ class Worker:
                 self._woken.clear()
                 self._recover()
                 self._encode()
-                for batch in self._started():
-                    request = asyncio.create_task(self._deliver(batch))
+                if self._uploader.settle():
+                    self._woken.set()
+                for sending in (*self._deliveries(), *self._uploads()):
+                    request = asyncio.create_task(sending)
                     requests.add(request)
                     request.add_done_callback(requests.discard)
                 await self._pause()
@@ -123,7 +128,7 @@ class Worker:
     def _wait_s(self) -> float | None:
         with self._work.changed:
             backlog, goal = self._work.backlog, self._goal()
-            moments = [backlog.queue_due(), backlog.next_due()]
+            moments = [backlog.queue_due(), backlog.next_due(), backlog.uploads.next_due()]
             moments.append(goal.deadline if goal else None)
             moments.append(self._recovers_at if self._work.spool else None)
             due = [moment for moment in moments if moment is not None]
@@ -143,14 +148,20 @@ class Worker:
             work.notices.warn("", "more is waiting than memory may hold", lost(pushed_out))
         if not items:
             return
+        encoded = {
+            destination: self._encoded(group)
+            for destination, group in _by_destination(items).items()
+        }
         batches = [
             batch
-            for destination, group in _by_destination(items).items()
-            for batch in packed(destination, self._encoded(group), number, work.limits)
+            for destination, parts in encoded.items()
+            for batch in packed(destination, parts, number, work.limits)
         ]
         self._store(batches)
         with work.changed:
             if not work.backlog.is_over:
+                for destination, parts in encoded.items():
+                    self._uploader.attach(destination, parts, number)
                 work.backlog.put(items, number, batches)
             work.changed.notify_all()
 
@@ -160,13 +171,24 @@ class Worker:
 
     def _part(self, item: Queued) -> Part | None:
         try:
-            return item.encode()
+            return self._uploader.admitted(item.destination, item.encode())
         except Exception as error:  # noqa: BLE001 - whatever one span does, the others go
             name = type(error).__name__
             self._work.notices.warn("", f"a span has no encoding: {name}", lost(1))
             return None
 
     # --- the network
+
+    def _deliveries(self) -> Iterator[Coroutine[None, None, None]]:
+        return (self._deliver(batch) for batch in self._started())
+
+    def _uploads(self) -> Iterator[Coroutine[None, None, None]]:
+        return (self._upload(upload) for upload in self._uploader.started())
+
+    async def _upload(self, upload: Upload) -> None:
+        await self._uploader.deliver(upload)
+        if self._woken is not None:
+            self._woken.set()
 
     def _started(self) -> list[Batch]:
         with self._work.changed:

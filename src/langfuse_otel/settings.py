@@ -216,6 +216,21 @@ class Settings(BaseSettings):
         description="Most that the folder holds, in bytes. Beyond it the oldest are dropped, counted.",
         examples=["2147483648"],
     )
+    media_upload_enabled: bool = Field(
+        default=True,
+        validation_alias="LANGFUSE_MEDIA_UPLOAD_ENABLED",
+        description=(
+            "Upload images, audio and files that stand in calls as base64, and send a reference in "
+            "their place. `false`: send a marker with type, size and hash."
+        ),
+        examples=["false"],
+    )
+    inline_media: bool = Field(
+        default=False,
+        validation_alias="LANGFUSE_OTEL_INLINE_MEDIA",
+        description="`true`: upload no media and leave them in the span, as base64.",
+        examples=["true"],
+    )
     debug: bool = Field(
         default=False,
         validation_alias="LANGFUSE_DEBUG",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 import threading
 from collections import deque
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 TRACES_PATH = "/api/public/otel/v1/traces"
+MEDIA_PATH = "/api/public/media"
+BUCKET_PATH = "/bucket/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ class Collector:
     Attributes:
         spans: what was accepted, in the order of arrival.
         bodies: the accepted requests, as OTLP protobuf without compression.
-        refused: the statuses of the requests that were not accepted.
+        refused: the statuses of the requests with spans that were not accepted.
+        media: what was uploaded, by Langfuse's id for it.
     """
 
     def __init__(self, public_key: str = "pk-lf-test", secret_key: str = "sk-lf-test") -> None:  # noqa: S107
@@ -79,6 +83,7 @@ class Collector:
         self.spans: list[ReceivedSpan] = []
         self.bodies: list[bytes] = []
         self.refused: list[int] = []
+        self.media: dict[str, bytes] = {}
         self._answers: deque[Answer] = deque()
         self._changed = threading.Condition()
         self._server = _Server(self)
@@ -111,7 +116,7 @@ class Collector:
         }
 
     def answer_next(self, *answers: Answer) -> None:
-        """Give these answers to the next requests, one each, before accepting again."""
+        """Give these answers to the next requests with spans, one each, before accepting again."""
         self._answers.extend(answers)
 
     def wait_for(self, spans: int, timeout_s: float = 20.0) -> list[ReceivedSpan]:
@@ -152,11 +157,33 @@ class Collector:
             self._changed.notify_all()
             return answer
 
-    def _verdict(self, path: str, headers: Mapping[str, str]) -> Answer:
+    def _take_media(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Mapping[str, str | None]]:
+        """Do one step of an upload and return status and answer."""
+        media_id = path.rpartition("/")[2]
+        if method == "PUT":
+            is_itself = _media_id(hashlib.sha256(body).digest()) == media_id
+            if not is_itself or "authorization" in headers:
+                return 400, {"message": "refused"}
+            self.media[media_id] = body
+            return 200, {}
+        if not self._is_open(headers):
+            return 401, {"message": "refused"}
+        if method == "PATCH":
+            return 200, {}
+        media_id = _media_id(base64.b64decode(json.loads(body)["sha256Hash"]))
+        url = None if media_id in self.media else f"{self.url}{BUCKET_PATH}{media_id}"
+        return 201, {"mediaId": media_id, "uploadUrl": url}
+
+    def _is_open(self, headers: Mapping[str, str]) -> bool:
         token = base64.b64encode(f"{self.public_key}:{self.secret_key}".encode()).decode()
+        return headers.get("authorization") == f"Basic {token}"
+
+    def _verdict(self, path: str, headers: Mapping[str, str]) -> Answer:
         if path != TRACES_PATH:
             return Answer(404)
-        if headers.get("authorization") != f"Basic {token}":
+        if not self._is_open(headers):
             return Answer(401)
         if "application/x-protobuf" not in headers.get("content-type", ""):
             return Answer(400)
@@ -169,6 +196,10 @@ def _decompressed(body: bytes, headers: Mapping[str, str]) -> bytes:
     if encoding not in {"gzip", "identity"}:
         raise ValueError(f"cannot decode {encoding}")
     return gzip.decompress(body) if encoding == "gzip" else body
+
+
+def _media_id(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest).decode()[:22]
 
 
 def _spans_of(raw: bytes, headers: Mapping[str, str]) -> list[ReceivedSpan]:
@@ -227,10 +258,24 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {key.lower(): value for key, value in self.headers.items()}
+        if self.path.startswith((MEDIA_PATH, BUCKET_PATH)):
+            given = self.command, self.path, headers, body
+            self._respond(*self.server.collector._take_media(*given), {})  # noqa: SLF001
+            return
         answer = self.server.collector._take(self.path, headers, body)  # noqa: SLF001
-        text = json.dumps({} if answer.status == 200 else {"message": "refused"}).encode()  # noqa: PLR2004
-        self.send_response(answer.status)
-        for key, value in {**answer.headers, "Content-Length": str(len(text))}.items():
+        said = {} if answer.status == 200 else {"message": "refused"}  # noqa: PLR2004
+        self._respond(answer.status, said, answer.headers)
+
+    def do_PUT(self) -> None:
+        self.do_POST()
+
+    def do_PATCH(self) -> None:
+        self.do_POST()
+
+    def _respond(self, status: int, said: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        text = json.dumps(said).encode()
+        self.send_response(status)
+        for key, value in {**headers, "Content-Length": str(len(text))}.items():
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(text)

@@ -7,7 +7,8 @@ import binascii
 import hmac
 import json
 import logging
-from datetime import datetime, timezone
+import secrets
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
@@ -19,6 +20,7 @@ from . import _api as api
 from ._attributes import BatchLostError
 from ._decode import MAX_BODY_BYTES, RefusedError, decode, too_large
 from ._headers import write_path_of
+from ._media import STORED, check_content, confirmation_of, json_of_media, media_use_of
 from ._scores import json_of_score, score_of
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from ._media import Media
     from ._received import ReceivedSpan
     from ._store import Store
 
@@ -36,6 +39,8 @@ _log = logging.getLogger("langfuse_otel")
 BEHAVES_AS: Final = "4.16.0"
 """The release of Langfuse whose behavior is followed."""
 
+_BUCKET: Final = "/bucket/"
+_ADDRESS_LASTS: Final = timedelta(hours=1)
 _DEFAULT_LIMIT: Final = 50
 _MAX_LIMIT: Final = 100
 
@@ -67,8 +72,14 @@ def create_app(
         ("/api/public/traces/{trace_id:path}", project.show_trace, ["GET"]),
         ("/api/public/scores", project.add_score, ["POST"]),
         ("/api/public/scores", project.list_scores, ["GET"]),
+        ("/api/public/media", project.create_media, ["POST"]),
+        ("/api/public/media/{media_id}", project.show_media, ["GET"]),
+        ("/api/public/media/{media_id}", project.confirm_media, ["PATCH"]),
     ):
         routes.append(Route(path, guard(endpoint), methods=methods))
+    # As in a bucket: the address itself is what opens it.
+    routes.append(Route(f"{_BUCKET}{{media_id}}", project.put_content, methods=["PUT"]))
+    routes.append(Route(f"{_BUCKET}{{media_id}}", project.give_content, methods=["GET"]))
     handlers: dict[Any, Any] = {RefusedError: _refused, HTTPException: _http_error}
     return Starlette(routes=routes, exception_handlers=handlers)
 
@@ -81,6 +92,7 @@ class _Project:
     ) -> None:
         self._store = store
         self._on_spans = on_spans
+        self._signing_key = secrets.token_bytes()
 
     async def receive(self, request: Request) -> Response:
         path = write_path_of(request.headers)
@@ -121,11 +133,7 @@ class _Project:
         return _json(api.json_of_full_trace(trace, self._store.scores(trace_id)))
 
     async def add_score(self, request: Request) -> Response:
-        try:
-            body = json.loads(await _body_of(request))
-        except (ValueError, RecursionError):
-            raise RefusedError(400, "The body is not JSON.") from None
-        score = score_of(body, api.iso_of(datetime.now(timezone.utc)) or "")
+        score = score_of(await _json_in(request), api.iso_of(datetime.now(timezone.utc)) or "")
         self._store.add_score(score)
         return _json({"id": score.id})
 
@@ -136,6 +144,55 @@ class _Project:
         total = self._store.score_count(trace_id)
         data = [json_of_score(score) for score in found]
         return _json(api.page_of(data, page=page, limit=limit, total=total))
+
+    async def create_media(self, request: Request) -> Response:
+        media = self._store.add_media(media_use_of(await _json_in(request)))
+        url = None if media.is_there else self._address(request, "PUT", media.id)
+        return _json({"mediaId": media.id, "uploadUrl": url}, 201)
+
+    async def show_media(self, request: Request) -> Response:
+        media = self._media_in(request)
+        if not media.is_there:
+            raise RefusedError(404, "The media are not uploaded.")
+        expiry = api.iso_of(datetime.now(timezone.utc) + _ADDRESS_LASTS) or ""
+        return _json(json_of_media(media, self._address(request, "GET", media.id), expiry))
+
+    async def confirm_media(self, request: Request) -> Response:
+        said = confirmation_of(await _json_in(request))
+        self._store.confirm_media(self._media_in(request).id, said)
+        return _json({})
+
+    async def put_content(self, request: Request) -> Response:
+        media = self._signed_media_in(request)
+        content = await _body_of(request)
+        check_content(media, content, request.headers)
+        self._store.put_content(media.id, content)
+        return Response(status_code=STORED)
+
+    async def give_content(self, request: Request) -> Response:
+        media = self._signed_media_in(request)
+        alone = {"content-security-policy": "sandbox"}  # a bucket has an origin of its own
+        return Response(media.content, headers=alone, media_type=media.content_type)
+
+    def _media_in(self, request: Request) -> Media:
+        media = self._store.media(request.path_params["media_id"])
+        if media is None:
+            raise RefusedError(404, "There are no such media.")
+        return media
+
+    def _signed_media_in(self, request: Request) -> Media:
+        signature = self._signature(request.method, request.path_params["media_id"])
+        given = request.query_params.get("signature", "")
+        if not hmac.compare_digest(given.encode(), signature.encode()):
+            raise RefusedError(403, "The signature does not match.")
+        return self._media_in(request)
+
+    def _address(self, request: Request, method: str, media_id: str) -> str:
+        signature = self._signature(method, media_id)
+        return f"{str(request.base_url).rstrip('/')}{_BUCKET}{media_id}?signature={signature}"
+
+    def _signature(self, method: str, media_id: str) -> str:
+        return hmac.new(self._signing_key, f"{method} {media_id}".encode(), "sha256").hexdigest()
 
 
 async def _health(request: Request) -> Response:  # noqa: ARG001 (Starlette passes it)
@@ -178,6 +235,13 @@ async def _body_of(request: Request) -> bytes:
         if len(chunks) > MAX_BODY_BYTES:
             raise too_large(MAX_BODY_BYTES)
     return bytes(chunks)
+
+
+async def _json_in(request: Request) -> Any:
+    try:
+        return json.loads(await _body_of(request))
+    except (ValueError, RecursionError):
+        raise RefusedError(400, "The body is not JSON.") from None
 
 
 def _page_in(request: Request) -> tuple[int, int]:

@@ -1,5 +1,5 @@
 """
-Spans and scores in SQLite: what arrived is kept raw, so that the mapping can be read again.
+Spans, scores and media in SQLite: what arrived is kept raw, so that the mapping can be read again.
 
 A span sent twice is one row. On the legacy path the later one is laid over the earlier, as
 Langfuse merges them; on the direct path it replaces it.
@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from ._media import Media
 from ._received import json_of_span, span_of_json
 from ._scores import Score
 from ._trace import trace_view
@@ -20,6 +21,7 @@ from ._trace import trace_view
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ._media import Confirmation, MediaUse
     from ._received import ReceivedSpan
     from ._views import TraceView, WritePath
 
@@ -45,6 +47,22 @@ CREATE TABLE IF NOT EXISTS scores (
 );
 CREATE INDEX IF NOT EXISTS scores_newest ON scores (timestamp DESC, id);
 CREATE INDEX IF NOT EXISTS scores_of_trace ON scores (trace_id, timestamp DESC);
+CREATE TABLE IF NOT EXISTS media (
+    id TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    content_length INTEGER NOT NULL,
+    content BLOB,
+    upload_status INTEGER,
+    uploaded_at TEXT
+);
+CREATE TABLE IF NOT EXISTS media_uses (
+    trace_id TEXT NOT NULL,
+    observation_id TEXT,
+    media_id TEXT NOT NULL,
+    field TEXT NOT NULL,
+    PRIMARY KEY (trace_id, observation_id, media_id, field)
+);
 """
 
 _PUT_SPAN: Final = """
@@ -62,6 +80,11 @@ INSERT INTO scores (id, trace_id, name, timestamp, body) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     trace_id = excluded.trace_id, name = excluded.name,
     timestamp = excluded.timestamp, body = excluded.body
+"""
+_PUT_MEDIA: Final = """
+INSERT INTO media (id, sha256, content_type, content_length) VALUES (?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET
+    content_type = excluded.content_type, content_length = excluded.content_length
 """
 
 
@@ -142,6 +165,56 @@ class Store:
             (*values, limit, (page - 1) * limit),
         )
         return [Score(**json.loads(body)) for (body,) in rows]
+
+    def add_media(self, use: MediaUse) -> Media:
+        """Take what is to be uploaded and where it belongs, give the record, made if it is new."""
+        found = self.media(use.media_id)
+        with self._lock, self._connection:
+            if found is None or not found.is_there or found.content_type != use.content_type:
+                row = (use.media_id, use.sha256, use.content_type, use.content_length)
+                self._connection.execute(_PUT_MEDIA, row)
+                self._connection.execute(
+                    "UPDATE media SET upload_status = NULL WHERE id = ?", (use.media_id,)
+                )
+            self._connection.execute(
+                "INSERT OR IGNORE INTO media_uses VALUES (?, ?, ?, ?)",
+                (use.trace_id, use.observation_id, use.media_id, use.field),
+            )
+        return self.media(use.media_id) or Media(
+            id=use.media_id,
+            sha256=use.sha256,
+            content_type=use.content_type,
+            content_length=use.content_length,
+        )
+
+    def media(self, media_id: str) -> Media | None:
+        """Take an id, give the record with its bytes, or None."""
+        names = [name.name for name in dataclasses.fields(Media)]
+        rows = self._all(f"SELECT {', '.join(names)} FROM media WHERE id = ?", (media_id,))  # noqa: S608
+        return Media(**dict(zip(names, rows[0], strict=True))) if rows else None
+
+    def media_of(self, trace_id: str) -> list[tuple[str | None, str, str]]:
+        """Take a trace id, give observation id, field and media id of each use in it."""
+        return self._all(
+            "SELECT observation_id, field, media_id FROM media_uses WHERE trace_id = ?"
+            " ORDER BY field, media_id",
+            (trace_id,),
+        )
+
+    def put_content(self, media_id: str, content: bytes) -> None:
+        """Take the bytes of media and keep them."""
+        with self._lock, self._connection:
+            self._connection.execute(
+                "UPDATE media SET content = ? WHERE id = ?", (content, media_id)
+            )
+
+    def confirm_media(self, media_id: str, said: Confirmation) -> None:
+        """Take what the client says of its upload and keep that."""
+        row = (said.upload_status, said.uploaded_at, media_id)
+        with self._lock, self._connection:
+            self._connection.execute(
+                "UPDATE media SET upload_status = ?, uploaded_at = ? WHERE id = ?", row
+            )
 
     def _put(self, span: ReceivedSpan, position: int, path: WritePath) -> None:
         if path == "legacy":
