@@ -160,7 +160,17 @@ class Delivery:
 
     def _run(self, backlog: Backlog, goal: Callable[[], Goal | None]) -> None:
         """Send in this thread. Our own requests are not traced: they would trace themselves."""
-        from langfuse_otel._loop import DeliveryLoop  # noqa: PLC0415 - only who sends pays
+        token = context.attach(context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
+        try:
+            self._work(backlog, goal)
+        except Exception as error:  # noqa: BLE001 - no file left for a loop, no memory
+            reason = f"cannot begin to send: {type(error).__name__}"
+            self._notices.warn("", reason, "it is tried again with the next span")
+        finally:
+            context.detach(token)
+
+    def _work(self, backlog: Backlog, goal: Callable[[], Goal | None]) -> None:
+        from langfuse_otel._loop import run  # noqa: PLC0415 - only who sends pays
         from langfuse_otel._worker import Work, Worker  # noqa: PLC0415 - as above
 
         work = Work(
@@ -172,14 +182,8 @@ class Delivery:
             self._known,
             self._spool,
         )
-        token = context.attach(context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
-        loop = DeliveryLoop()
         worker = self._worker = Worker(work, self._open_sender(), goal)
-        try:
-            loop.run_until_complete(worker.run())
-        finally:
-            loop.close()
-            context.detach(token)
+        run(worker.run)
 
     def _abandon(self) -> None:
         """Give up what still waits; a worker that still hangs books nothing any more."""

@@ -32,6 +32,7 @@ _NEXT_STEPS = (
     ("HTTP 5", "The server has a problem; see its own log if this lasts."),
     ("no answer", "If the network is slow, raise LANGFUSE_TIMEOUT."),
     ("cannot connect", "Is the host right, and reachable from here? Run `langfuse-otel check`."),
+    ("an error of ours", "Please report this with the version of langfuse-otel."),
     ("more is waiting", "Set LANGFUSE_OTEL_SPOOL_DIR to keep it on disk."),
     ("the spool is full", "Raise LANGFUSE_OTEL_SPOOL_MAX_BYTES."),
     ("the process ended", "Set LANGFUSE_OTEL_SPOOL_DIR, or raise LANGFUSE_OTEL_SHUTDOWN_TIMEOUT."),

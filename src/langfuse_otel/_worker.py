@@ -10,10 +10,11 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from langfuse_otel._backlog import Batch, backoff_s
-from langfuse_otel._batches import BAD_REQUEST, TOO_LARGE, divided, named, packed
+from langfuse_otel._batches import BAD_REQUEST, TOO_LARGE, divided, fitting, named, packed
 from langfuse_otel._notices import lost
 from langfuse_otel._sender import Delivered, Rejected, TryLater
 
@@ -37,6 +38,8 @@ MOST_ENCODED = 2_048
 MOST_REFUSED = 64
 RECOVER_EVERY_S = 30.0
 SHORTEST_TIMEOUT_S = 0.001
+# After an error of our own, which must neither end the thread nor keep it busy.
+AFTER_ERROR_S = 1.0
 
 GONE = Rejected("its file in the spool is gone", 0)
 
@@ -72,6 +75,7 @@ class Worker:
         self._sender = sender
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken: asyncio.Event | None = None
+        self._requests: set[asyncio.Task[None]] = set()
         self._recovers_at = 0.0
 
     def wake(self) -> None:
@@ -85,22 +89,29 @@ class Worker:
         """Work until the goal is reached."""
         self._woken = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        requests: set[asyncio.Task[None]] = set()
         try:
             while not self._is_done():
                 self._woken.clear()
-                self._recover()
-                self._encode()
-                for batch in self._started():
-                    request = asyncio.create_task(self._deliver(batch))
-                    requests.add(request)
-                    request.add_done_callback(requests.discard)
-                await self._pause()
+                await self._pause(0.0 if self._stepped() else AFTER_ERROR_S)
+            self._keep_rest()
         finally:
-            for request in requests:
+            for request in self._requests:
                 request.cancel()
-            await asyncio.gather(*requests, return_exceptions=True)
+            await asyncio.gather(*self._requests, return_exceptions=True)
             await self._sender.aclose()
+
+    def _stepped(self) -> bool:
+        """Do what is to be done now; False if that failed. No error of ours ends the thread."""
+        try:
+            self._recover()
+            self._encode()
+            for batch in self._started():
+                self._send(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is more to deliver
+            reason = f"an error of ours: {type(error).__name__}"
+            self._work.notices.warn("", reason, "delivery goes on")
+            return False
+        return True
 
     def _is_done(self) -> bool:
         with self._work.changed:
@@ -110,10 +121,12 @@ class Worker:
             is_sent = backlog.is_empty if goal.upto is None else backlog.oldest > goal.upto
             return is_sent or self._work.clock() >= goal.deadline
 
-    async def _pause(self) -> None:
+    async def _pause(self, least_s: float) -> None:
         """Wait until something is due or somebody wakes us."""
         assert self._woken is not None  # noqa: S101 - for the type checker
         wait_s = self._wait_s()
+        if wait_s is not None:
+            wait_s = max(wait_s, least_s)
         if wait_s is None or wait_s > 0:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), wait_s)
@@ -131,8 +144,8 @@ class Worker:
 
     # --- from the queue into batches
 
-    def _encode(self) -> None:
-        """Move what is queued into batches, if it is due."""
+    def _encode(self) -> bool:
+        """Move what is queued into batches, if it is due; False if nothing is."""
         work = self._work
         with work.changed:
             due, pushed_out = work.backlog.queue_due(), work.backlog.pushed_out
@@ -142,17 +155,29 @@ class Worker:
         if pushed_out:
             work.notices.warn("", "more is waiting than memory may hold", lost(pushed_out))
         if not items:
-            return
-        batches = [
+            return False
+        batches: list[Batch] = []
+        try:
+            batches = self._packed(items, number)
+            self._store(batches)
+        finally:
+            with work.changed:
+                if not work.backlog.is_over:
+                    work.backlog.put(items, number, batches)
+                work.changed.notify_all()
+        return True
+
+    def _keep_rest(self) -> None:
+        """At the end, put on disk what there was no time to send."""
+        while self._work.spool is not None and self._encode():
+            pass
+
+    def _packed(self, items: Sequence[Queued], number: int) -> list[Batch]:
+        return [
             batch
             for destination, group in _by_destination(items).items()
-            for batch in packed(destination, self._encoded(group), number, work.limits)
+            for batch in packed(destination, self._encoded(group), number, self._work.limits)
         ]
-        self._store(batches)
-        with work.changed:
-            if not work.backlog.is_over:
-                work.backlog.put(items, number, batches)
-            work.changed.notify_all()
 
     def _encoded(self, items: Iterable[Queued]) -> list[Part]:
         """A span that cannot be encoded is lost alone."""
@@ -160,7 +185,7 @@ class Worker:
 
     def _part(self, item: Queued) -> Part | None:
         try:
-            return item.encode()
+            return fitting(item.encode(), self._work.limits)
         except Exception as error:  # noqa: BLE001 - whatever one span does, the others go
             name = type(error).__name__
             self._work.notices.warn("", f"a span has no encoding: {name}", lost(1))
@@ -172,23 +197,31 @@ class Worker:
         with self._work.changed:
             return list(self._work.backlog.start(self._work.clock()))
 
+    def _send(self, batch: Batch) -> None:
+        request = asyncio.create_task(self._deliver(batch))
+        self._requests.add(request)
+        request.add_done_callback(partial(self._ended, batch))
+
     async def _deliver(self, batch: Batch) -> None:
         """Send one batch and book what became of it."""
-        work = self._work
         outcome: Outcome = GONE
-        try:
-            body = self._body(batch)
-            if body is not None:
-                outcome = await self._sender.post(batch.destination, body, self._timeout_s())
-        except asyncio.CancelledError:
-            with work.changed:
-                if not work.backlog.is_over:
-                    work.backlog.given_back(batch)
-            raise
+        body = self._body(batch)
+        if body is not None:
+            outcome = await self._sender.post(batch.destination, body, self._timeout_s())
         log.debug(
             "langfuse-otel: %d spans to %s: %s", batch.spans, batch.destination.label, outcome
         )
         self._book(batch, body or b"", outcome)
+
+    def _ended(self, batch: Batch, request: asyncio.Task[None]) -> None:
+        """Whatever ended without being booked waits again, even if it never began."""
+        self._requests.discard(request)
+        if request.cancelled():
+            with self._work.changed:
+                if not self._work.backlog.is_over:
+                    self._work.backlog.given_back(batch)
+        elif error := request.exception():
+            self._book_postponed(batch, TryLater(f"cannot be sent now: {type(error).__name__}"))
         if self._woken is not None:
             self._woken.set()
 
@@ -290,6 +323,8 @@ class Worker:
 
     def _file(self, spool: Spool, batch: Batch) -> Path | None:
         """The file that holds it now; older ones are dropped for it. None where it never fits."""
+        if not spool.may_hold(batch.body):
+            return None
         while not spool.has_room(batch.body):
             with self._work.changed:
                 oldest = self._work.backlog.drop_oldest_spooled()
