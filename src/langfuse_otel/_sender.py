@@ -91,6 +91,10 @@ class Sender:
             return self._outcome(
                 await self._answer(destination.traces_url, body, headers, timeout_s)
             )
+        except (
+            httpx.LocalProtocolError
+        ) as error:  # its text quotes the header, which may hold a key
+            return Rejected(f"cannot be sent: {type(error).__name__}", 0)
         except httpx.TimeoutException:
             return TryLater(f"no answer within {timeout_s:g} s")
         except httpx.TransportError as error:
@@ -181,7 +185,7 @@ def _accepted(response: httpx.Response) -> Delivered:
         partial = ExportTraceServiceResponse.FromString(response.content).partial_success
     except Exception:  # noqa: BLE001 - the status says that it was taken
         return Delivered()
-    return Delivered(partial.rejected_spans, partial.error_message[:MAX_REASON])
+    return Delivered(max(0, partial.rejected_spans), partial.error_message[:MAX_REASON])
 
 
 def _message(response: httpx.Response) -> str:
