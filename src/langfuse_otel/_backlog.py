@@ -266,11 +266,11 @@ class Backlog:
     def postponed(self, batch: Batch, until: float, error: str) -> None:
         """Nobody took it; it goes again when the time has come."""
         lane = self._returned(batch)
-        lane.failures += 1
         lane.window = 1
         lane.waiting.appendleft(batch)
         self.counts.retried(batch.destination, error)
         if not lane.is_resting:
+            lane.failures += 1
             lane.is_resting = True
             heapq.heappush(self._resting, (until, next(self._tie), lane))
 
@@ -298,7 +298,7 @@ class Backlog:
         self._end(batch.destination, lane)
 
     def failures(self, destination: Destination) -> int:
-        """How many attempts in a row nobody took."""
+        """How often in a row it was asked in vain; requests that fail together count once."""
         return self._lane(destination).failures
 
     def is_refusing(self, destination: Destination, most: int) -> bool:
@@ -307,11 +307,13 @@ class Backlog:
 
     def drop_oldest_spooled(self) -> Batch | None:
         """Drop the batch that has been on disk for longest and is not under way; return it."""
-        waiting = (b for lane in self._lanes.values() for b in lane.waiting if b.file)
-        oldest = min(waiting, key=lambda batch: batch.number, default=None)
-        if oldest is not None:
-            self._withdraw(oldest)
-            self._drop(oldest, "spool_full", "the spool is full")
+        waiting = (batch for lane in self._lanes.values() for batch in lane.waiting)
+        by_age = {batch.file.name: batch for batch in waiting if batch.file}
+        if not by_age:
+            return None
+        oldest = by_age[min(by_age)]
+        self._withdraw(oldest)
+        self._drop(oldest, "spool_full", "the spool is full")
         return oldest
 
     def abandon(self, reason: str, error: str) -> int:
