@@ -128,8 +128,9 @@ def _spool(settings: Settings) -> Spool | None:
     from langfuse_otel._spool import Spool  # noqa: PLC0415 - only who has a spool pays
 
     try:
-        return Spool(Path(settings.spool_dir).expanduser(), settings.spool_max_bytes)
-    except OSError as error:
+        folder = Path(settings.spool_dir).expanduser().absolute()
+        return Spool(folder, settings.spool_max_bytes)
+    except (OSError, RuntimeError) as error:  # no locks here, or nobody's home
         log.warning("langfuse-otel: no spool: %s", error)
         return None
 

@@ -221,7 +221,7 @@ class Worker:
                 if not self._work.backlog.is_over:
                     self._work.backlog.given_back(batch)
         elif error := request.exception():
-            self._book_postponed(batch, TryLater(f"cannot be sent now: {type(error).__name__}"))
+            self._book_postponed(batch, TryLater(f"could not be sent: {type(error).__name__}"))
         if self._woken is not None:
             self._woken.set()
 
@@ -255,11 +255,11 @@ class Worker:
         refused = min(batch.spans, outcome.refused)
         if refused:
             self._warn(batch, f"took all but {refused} spans: {outcome.reason}", lost(refused))
+        self._forget(batch)
         with self._work.changed:
             if not self._work.backlog.is_over:
                 self._work.backlog.delivered(batch, size, refused)
             self._work.changed.notify_all()
-        self._forget(batch)
 
     def _book_postponed(self, batch: Batch, outcome: TryLater) -> None:
         work = self._work
@@ -283,11 +283,11 @@ class Worker:
         reason = _REASONS.get(outcome.status, "rejected") if outcome is not GONE else "spool_lost"
         which = f", {named(body)}" if is_known else ""
         self._warn(batch, outcome.reason, f"{lost(batch.spans)} ({reason}{which})")
+        self._forget(batch)
         with self._work.changed:
             if not self._work.backlog.is_over:
                 self._work.backlog.refused(batch, reason, outcome.reason)
             self._work.changed.notify_all()
-        self._forget(batch)
 
     def _pieces(self, batch: Batch, body: bytes, outcome: Rejected) -> list[Batch]:
         """What to send in place of a refused batch, unless the server refuses whatever comes."""
@@ -316,7 +316,7 @@ class Worker:
         except OSError as error:
             with self._work.changed:
                 self._work.backlog.counts.spool_errors += 1
-            reason = f"the spool cannot be written: {error.strerror or type(error).__name__}"
+            reason = f"cannot write to the spool: {error.strerror or type(error).__name__}"
             self._work.notices.warn("", reason, "spans wait in memory")
         if batch.file is not None:
             batch.body = b""
@@ -347,7 +347,7 @@ class Worker:
         try:
             found = work.spool.recover(work.known.__contains__)
         except OSError as error:
-            reason = f"the spool cannot be read: {error.strerror or type(error).__name__}"
+            reason = f"cannot read the spool: {error.strerror or type(error).__name__}"
             work.notices.warn("", reason, "what earlier processes left stays there")
             return
         with work.changed:
