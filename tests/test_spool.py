@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -24,10 +23,10 @@ from langfuse_otel._spool import Spool, waiting
 from langfuse_otel.settings import Settings
 from langfuse_otel.testing import Answer, Collector
 from programs import environment
-from test_delivery import ONE, SOON_S, TWO, Langfuse, adds_up, an_item, delivering
+from test_delivery import ONE, SOON_S, TWO, Langfuse, adds_up, an_item, delivering, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 MIB = 1024 * 1024
 DOWN = TryLater("HTTP 503", 3600.0)
@@ -60,14 +59,6 @@ def an_ended_process(folder: Path, *bodies: bytes, address: Address = ONE.addres
 def everything(_: Address) -> bool:
     """Know every address."""
     return True
-
-
-def until(is_true: Callable[[], bool]) -> None:
-    """Wait for what comes soon."""
-    deadline = time.monotonic() + SOON_S
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 # --- the files
