@@ -37,7 +37,7 @@ def delivery(settings: Settings) -> Delivery:
 
             show_debug_lines(settings)
             _shutdown_timeout_s = settings.shutdown_timeout
-            _delivery = Delivery(_sender, _limits(settings), _spool(settings))
+            _delivery = Delivery(_sender, limits_of(settings), _spool(settings))
         return _delivery
 
 
@@ -109,7 +109,8 @@ def _sender() -> Sender:
     return Sender()
 
 
-def _limits(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> Limits:
+    """Return what the settings say of delivery."""
     from langfuse_otel._backlog import Limits  # noqa: PLC0415 - keeps `import langfuse_otel` light
 
     return Limits(
