@@ -44,13 +44,11 @@ def waiting(*sizes: int, spooled: bool = False) -> tuple[Backlog, list[Batch]]:
 
 def test_requests_that_fail_together_count_once() -> None:
     """An outage that several requests run into doubles the wait once, not with each of them."""
-    backlog, _ = waiting(*[1] * (1 + 2 + MAX_WINDOW))
-    for _ in range(3):
-        [batch, *_] = backlog.start(0.0)
-        backlog.delivered(batch, 1)
-    failing = [batch for lane in backlog._lanes.values() for batch in lane.waiting]
-    failing = list(backlog.start(0.0)) or failing
-    for batch in failing:
+    backlog, _ = waiting(1, 1, 1)
+    [first] = backlog.start(0.0)
+    backlog.delivered(first, 1)
+    one, other = backlog.start(0.0)
+    for batch in (one, other):
         backlog.postponed(batch, 1.0, "HTTP 503")
 
     assert backlog.failures(PROJECTS[0]) == 1
