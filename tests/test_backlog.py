@@ -65,6 +65,32 @@ def test_the_oldest_on_disk_goes_first() -> None:
     assert backlog.drop_oldest_spooled() is None
 
 
+def test_who_stands_in_the_row_may_have_to_rest() -> None:
+    """When one of two requests has arrived and the other failed, no third goes before its time."""
+    backlog, _ = waiting(1, 1, 1, 1)
+    [first] = backlog.start(0.0)
+    backlog.delivered(first, 1)
+    one, other = backlog.start(0.0)
+    backlog.delivered(one, 1)
+    backlog.postponed(other, 1.0, "HTTP 429")
+
+    assert list(backlog.start(0.5)) == []
+    assert list(backlog.start(1.0)) == [other]
+
+
+def test_who_lost_all_still_rests() -> None:
+    """A destination whose waiting requests were dropped is not asked earlier for that."""
+    backlog, [spooled] = waiting(1, spooled=True)
+    assert list(backlog.start(0.0)) == [spooled]
+    backlog.postponed(spooled, 1.0, "HTTP 503")
+    assert backlog.drop_oldest_spooled() is spooled
+    later = Batch(PROJECTS[0], b"", 1, 0, Path("later.request"))
+    backlog.recover([later])
+
+    assert list(backlog.start(0.5)) == []
+    assert list(backlog.start(1.0)) == [later]
+
+
 class Delivering(RuleBasedStateMachine):
     """Does to a backlog what submitters and the worker may do, with a clock that it moves itself."""
 
@@ -255,12 +281,12 @@ class Delivering(RuleBasedStateMachine):
     def nobody_is_forgotten(self) -> None:
         """A lane with something to send is in the row, rests, or has its window full."""
         for lane in self.backlog._lanes.values():
-            assert lane.waiting or lane.in_flight
+            assert lane.waiting or lane.in_flight or lane.is_resting
             if lane.waiting and lane.in_flight < lane.window:
                 assert lane.is_listed or lane.is_resting
-        resting = [lane for _, _, lane in self.backlog._resting]
-        for lane in self.backlog._lanes.values():
-            assert lane.is_resting == (lane in resting)
+        resting = sorted(str(destination) for _, _, destination in self.backlog._resting)
+        lanes = self.backlog._lanes.items()
+        assert resting == sorted(str(destination) for destination, lane in lanes if lane.is_resting)
 
     @invariant()
     def a_flush_knows_the_oldest(self) -> None:
@@ -275,7 +301,7 @@ class Delivering(RuleBasedStateMachine):
             return
         self.flush()
         before = self.counts.stats()
-        while not self.backlog.is_empty:
+        for _ in range(before.queued + before.spooled + 1):
             if self.in_hand[0]:
                 self.put([True] * 6, spooled=False)
             self.take(6)
