@@ -213,12 +213,15 @@ def test_the_end_while_a_request_hangs(deliveries: Callable[..., Delivery]) -> N
     with Faulty(*[hanging] * 10) as langfuse:
         delivery = deliveries(timeout_s=3600.0)
         submitted(delivery, langfuse.destination)
-        began = time.monotonic()
+        until(lambda: len(langfuse.faults) < 10)
+        worker, began = delivery._thread, time.monotonic()
         delivery.shutdown(0.1)
         took_s = time.monotonic() - began
+        is_left = worker is None or worker.is_alive()
         langfuse.gate.set()
 
     assert took_s < SOON_S / 2
+    assert not is_left
     assert delivery.stats().dropped == {"shutdown": len(NUMBERS)}
     assert adds_up(delivery)
 

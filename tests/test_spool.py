@@ -12,11 +12,11 @@ import threading
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
-from langfuse_otel import _process, _spool, _worker
+from langfuse_otel import _process, _request_file, _worker
 from langfuse_otel._destination import Address
 from langfuse_otel._sender import TryLater
 from langfuse_otel._spool import Spool, waiting
@@ -291,6 +291,21 @@ def test_what_never_fits_drops_no_other(folder: Path) -> None:
 # --- trouble with the disk
 
 
+def test_no_half_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the disk takes only in part is taken away again."""
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    spool = a_spool(folder)
+    file = spool.put(ONE.address, 1, b"whole")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        spool.put(ONE.address, 1, b"half")
+
+    assert files(folder, "*/*.*") == [file]
+
+
 def test_no_folder_to_be_had(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Where the folder cannot be made spans wait in memory, counted, and are delivered."""
     folder.parent.mkdir(parents=True)
@@ -333,14 +348,14 @@ def test_a_disk_that_cannot_be_read_for_a_while(
 ) -> None:
     """A request that cannot be read now is not lost: it is read again later."""
     errors = [OSError(24, "Too many open files")]
-    real = _spool.body_of
+    real = _request_file._header
 
-    def read(file: Path) -> bytes | None:
+    def read(stream: BinaryIO) -> object:
         if errors:
             raise errors.pop()
-        return real(file)
+        return real(stream)
 
-    monkeypatch.setattr(_spool, "body_of", read)
+    monkeypatch.setattr(_request_file, "_header", read)
     monkeypatch.setattr(_worker, "backoff_s", lambda _failures: 0.0)
     langfuse = Langfuse()
     delivery = delivering(langfuse, a_spool(folder))

@@ -91,10 +91,9 @@ class Sender:
             return self._outcome(
                 await self._answer(destination.traces_url, body, headers, timeout_s)
             )
-        except (
-            httpx.LocalProtocolError
-        ) as error:  # its text quotes the header, which may hold a key
-            return Rejected(f"cannot be sent: {type(error).__name__}", 0)
+        except httpx.LocalProtocolError:
+            # Its text quotes the header that cannot be sent, which may hold a key.
+            return Rejected("cannot be sent: LocalProtocolError", 0)
         except httpx.TimeoutException:
             return TryLater(f"no answer within {timeout_s:g} s")
         except httpx.TransportError as error:
