@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
-from langfuse_otel import _process, _request_file, _worker
+from langfuse_otel import _delivery, _process, _request_file, _worker
+from langfuse_otel._backlog import Limits
+from langfuse_otel._delivery import Delivery
 from langfuse_otel._destination import Address
 from langfuse_otel._sender import TryLater
 from langfuse_otel._spool import Spool, waiting
@@ -441,6 +443,24 @@ def test_the_end_keeps_what_it_cannot_send(folder: Path, timeout_s: float) -> No
     assert after.stats().recovered == len(numbers)
     assert adds_up(delivery)
     assert adds_up(after)
+
+
+def test_the_end_waits_for_the_disk(folder: Path) -> None:
+    """A thread that is slow to begin still puts on disk what was queued, after the time is over."""
+    began, slow = threading.Event(), threading.Event()
+
+    def open_sender() -> Langfuse:
+        began.set()
+        slow.wait(_delivery.GRACE_S + 0.2)
+        return Langfuse()
+
+    delivery = Delivery(open_sender, Limits(), a_spool(folder))  # type: ignore[arg-type]
+    delivery.keep(ONE)
+    delivery.submit(an_item(1))
+    assert began.wait(SOON_S)
+    delivery.shutdown(0.0)
+
+    assert (delivery.stats().spooled, delivery.stats().dropped) == (1, {})
 
 
 def test_pieces_are_on_disk(folder: Path) -> None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # What a worker needs to break off its requests and close its connections, after its deadline.
 GRACE_S = 0.5
+# And to put on disk what is still queued: no network keeps it from that.
+DISK_GRACE_S = 5.0
 
 
 class Delivery:
@@ -125,7 +127,7 @@ class Delivery:
             backlog.hurry()
         if thread is not None and thread.is_alive():
             self._wake()
-            thread.join(timeout_s + GRACE_S)
+            thread.join(timeout_s + (GRACE_S if self._spool is None else DISK_GRACE_S))
         elif not backlog.is_empty:
             self._run(backlog, lambda: self._goal)
         self._abandon()
