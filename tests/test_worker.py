@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from langfuse_otel import _delivery, _loop, _worker
+from langfuse_otel import _loop, _worker
 from langfuse_otel._backlog import Queued
 from langfuse_otel._otlp import Part
 from langfuse_otel._sender import Delivered, Rejected
@@ -89,11 +89,12 @@ def test_a_request_that_never_began(monkeypatch: pytest.MonkeyPatch) -> None:
     langfuse = Langfuse()
     delivery = delivering(langfuse)
 
-    async def stop(_worker: object, _least_s: float) -> None:
-        raise asyncio.CancelledError
+    class Stopping(_worker.Worker):
+        async def _pause(self, least_s: float) -> None:
+            raise asyncio.CancelledError
 
-    monkeypatch.setattr(_worker.Worker, "_pause", stop)
-    monkeypatch.setattr(_delivery.threading.Thread, "start", no_thread)
+    monkeypatch.setattr(_worker, "Worker", Stopping)
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
     delivery.submit(an_item(1))
     with pytest.raises(asyncio.CancelledError):
         delivery.flush(0.1)
