@@ -111,6 +111,14 @@ def adds_up(delivery: Delivery) -> bool:
     return stats.created == stats.sent + stats.queued + stats.spooled + sum(stats.dropped.values())
 
 
+def until(is_true: Callable[[], bool]) -> None:
+    """Wait for what comes soon."""
+    deadline = time.monotonic() + SOON_S
+    while not is_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 @pytest.fixture
 def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries come at once."""

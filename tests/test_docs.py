@@ -13,6 +13,7 @@ import pytest
 from langfuse_otel import __version__
 from langfuse_otel._attributes import attributes_of
 from langfuse_otel._content import KINDS
+from langfuse_otel._counts import Stats
 from langfuse_otel._trace import DOCUMENTED
 from langfuse_otel._usage import _INPUT_PARTS, _OUTPUT_PARTS
 from programs import environment
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 MAPPING = (ROOT / "docs/mapping.md").read_text()
 README = (ROOT / "README.md").read_text()
+
+
+def test_reasons() -> None:
+    """The page on delivery explains each reason for which a span is dropped, as `Stats` names them."""
+    page = (ROOT / "docs/delivery.md").read_text().split("## How it stands")[1]
+    rows = re.findall(r"^\| `(\w+)` \| .+ \|$", page.split("##")[0], re.MULTILINE)
+    named = re.findall(r"`(\w+)`", str(Stats.__doc__).partition("by reason:")[2].partition(".")[0])
+
+    assert rows == named
 
 
 def test_settings_page() -> None:

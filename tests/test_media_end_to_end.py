@@ -16,14 +16,12 @@ from langfuse_otel.dev import LocalReceiver
 from langfuse_otel.testing import Collector
 from providers import Answer, Provider
 from test_inline import PDF, PNG, WAV, b64, uri
-from test_logger import fresh_litellm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from langfuse_otel.dev import ObservationView
 
-__all__ = ["fresh_litellm"]
 
 IMAGE, SOUND, PAPER = (
     Medium("image/png", PNG),

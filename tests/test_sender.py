@@ -13,14 +13,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from langfuse_otel import __version__
 from langfuse_otel._compression import compressed
-from langfuse_otel._destination import langfuse_destination
+from langfuse_otel._destination import Destination, langfuse_destination
 from langfuse_otel._sender import Answer, Delivered, Rejected, Request, Sender, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from langfuse_otel._destination import Destination
     from langfuse_otel._sender import Outcome
+    from langfuse_otel.testing import Collector
 
 DESTINATION = langfuse_destination("https://langfuse.example", "pk-lf-1", "sk-lf-1")
 NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=timezone.utc)
@@ -99,6 +99,29 @@ def test_partial_success() -> None:
     )
 
     assert outcome == Delivered(2, "too old")
+
+
+def test_partial_nonsense() -> None:
+    """A server that refused less than nothing refused nothing."""
+    answer = ExportTraceServiceResponse()
+    answer.partial_success.rejected_spans = -3
+    headers = {"Content-Type": "application/x-protobuf"}
+
+    outcome = posted(
+        lambda _: httpx.Response(200, content=answer.SerializeToString(), headers=headers)
+    )
+
+    assert outcome == Delivered()
+
+
+def test_an_impossible_header_is_not_quoted(collector: Collector) -> None:
+    """A header that cannot be sent is a rejection, whose reason does not repeat the key in it."""
+    url = f"{collector.url}/api/public/otel/v1/traces"
+    broken = Destination(url, (("Authorization", "Basic a-secret\nb"),))
+
+    outcome = asyncio.run(Sender().post(broken, b"", 10))
+
+    assert outcome == Rejected("cannot be sent: LocalProtocolError", 0)
 
 
 def test_a_closed_connection_is_tried_again_at_once() -> None:

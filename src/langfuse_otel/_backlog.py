@@ -104,6 +104,11 @@ class Lane:
     is_listed: bool = False
     is_resting: bool = False
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it may send now; one that stands in the row may have failed meanwhile."""
+        return bool(self.waiting) and self.in_flight < self.window and not self.is_resting
+
 
 class Backlog:
     """All that waits, in the order in which it should go.
@@ -136,7 +141,7 @@ class Backlog:
         self._open: dict[int, int] = {}
         self._lanes: dict[Destination, Lane] = {}
         self._listed: deque[Lane] = deque()
-        self._resting: list[tuple[float, int, Lane]] = []
+        self._resting: list[tuple[float, int, Destination]] = []
         self._tie = count()
         self._in_flight = 0
 
@@ -255,7 +260,7 @@ class Backlog:
         while self._listed and self._in_flight < MAX_IN_FLIGHT:
             lane = self._listed.popleft()
             lane.is_listed = False
-            if lane.waiting:
+            if lane.is_ready:
                 lane.in_flight += 1
                 self._in_flight += 1
                 batch = lane.waiting.popleft()
@@ -290,13 +295,13 @@ class Backlog:
     def postponed(self, batch: Batch, until: float, error: str) -> None:
         """Nobody took it; it goes again when the time has come."""
         lane = self._returned(batch)
-        lane.failures += 1
         lane.window = 1
         lane.waiting.appendleft(batch)
         self.counts.retried(batch.destination, error)
         if not lane.is_resting:
+            lane.failures += 1
             lane.is_resting = True
-            heapq.heappush(self._resting, (until, next(self._tie), lane))
+            heapq.heappush(self._resting, (until, next(self._tie), batch.destination))
 
     def given_back(self, batch: Batch) -> None:
         """The attempt was broken off before there was an answer."""
@@ -322,7 +327,7 @@ class Backlog:
         self._end(batch.destination, lane)
 
     def failures(self, destination: Destination) -> int:
-        """How many attempts in a row nobody took."""
+        """How often in a row it was asked in vain; requests that fail together count once."""
         return self._lane(destination).failures
 
     def is_refusing(self, destination: Destination, most: int) -> bool:
@@ -331,11 +336,13 @@ class Backlog:
 
     def drop_oldest_spooled(self) -> Batch | None:
         """Drop the batch that has been on disk for longest and is not under way; return it."""
-        waiting = (b for lane in self._lanes.values() for b in lane.waiting if b.file)
-        oldest = min(waiting, key=lambda batch: batch.number, default=None)
-        if oldest is not None:
-            self._withdraw(oldest)
-            self._drop(oldest, "spool_full", "the spool is full")
+        waiting = (batch for lane in self._lanes.values() for batch in lane.waiting)
+        by_age = {batch.file.name: batch for batch in waiting if batch.file}
+        if not by_age:
+            return None
+        oldest = by_age[min(by_age)]
+        self._withdraw(oldest)
+        self._drop(oldest, "spool_full", "the spool is full")
         return oldest
 
     def abandon(self, reason: str, error: str) -> int:
@@ -364,14 +371,14 @@ class Backlog:
 
     def _list(self, lane: Lane) -> None:
         """Put a lane that may send at the end of the row."""
-        is_ready = lane.waiting and lane.in_flight < lane.window
-        if is_ready and not lane.is_listed and not lane.is_resting:
+        if lane.is_ready and not lane.is_listed:
             lane.is_listed = True
             self._listed.append(lane)
 
-    def _wake(self, lane: Lane) -> None:
+    def _wake(self, destination: Destination) -> None:
+        lane = self._lane(destination)
         lane.is_resting = False
-        self._list(lane)
+        self._end(destination, lane)
 
     def _returned(self, batch: Batch) -> Lane:
         lane = self._lane(batch.destination)
@@ -380,8 +387,8 @@ class Backlog:
         return lane
 
     def _end(self, destination: Destination, lane: Lane) -> None:
-        """An empty lane is not kept, there may be many; another goes on."""
-        if lane.waiting or lane.in_flight:
+        """An empty lane is not kept when it has rested, there may be many; another goes on."""
+        if lane.waiting or lane.in_flight or lane.is_resting:
             self._list(lane)
         else:
             self._lanes.pop(destination, None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING
 
 from langfuse_otel._backlog import Batch
 from langfuse_otel._compression import compressed, decompressed
-from langfuse_otel._otlp import cut, ids_of, parts_of, request_of
+from langfuse_otel._cut import cut
+from langfuse_otel._otlp import ids_of, parts_of, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,11 +24,13 @@ TOO_LARGE = 413
 def packed(
     destination: Destination, parts: Sequence[Part], number: int, limits: Limits
 ) -> list[Batch]:
-    """Return the requests that carry `parts`, none larger than the limits; see `Batch.number`."""
-    fitting = [part if part.size <= limits.batch_bytes else _cut(part, limits) for part in parts]
-    return [
-        _batch(destination, chunk, number, limits.compress) for chunk in _chunks(fitting, limits)
-    ]
+    """Return the requests that carry `parts`, each within the limits; see `Batch.number`."""
+    return [_batch(destination, chunk, number, limits.compress) for chunk in _chunks(parts, limits)]
+
+
+def fitting(part: Part, limits: Limits) -> Part:
+    """Return a span that one request can carry; one that cannot be cut may still be taken."""
+    return part if part.size <= limits.batch_bytes else cut(part, limits.batch_bytes) or part
 
 
 def divided(batch: Batch, body: bytes, status: int, limits: Limits) -> list[Batch]:
@@ -35,11 +39,11 @@ def divided(batch: Batch, body: bytes, status: int, limits: Limits) -> list[Batc
     A 400 may be due to one span, a 413 to all of them: either is halved until a span stands alone.
     One that is too large alone is cut to half its size.
     """
-    parts = parts_of(decompressed(body))
+    parts = _parts(body)
     half = len(parts) // 2
     if half:
         halves = [parts[:half], parts[half:]]
-    elif status == TOO_LARGE and (shorter := cut(parts[0], parts[0].size // 2)):
+    elif parts and status == TOO_LARGE and (shorter := cut(parts[0], parts[0].size // 2)):
         halves = [[shorter]]
     else:
         halves = []
@@ -47,14 +51,19 @@ def divided(batch: Batch, body: bytes, status: int, limits: Limits) -> list[Batc
 
 
 def named(body: bytes) -> str:
-    """Return the ids of the first span in a request, for a log line."""
-    trace_id, span_id = ids_of(parts_of(decompressed(body))[0])
-    return f"observation {span_id} of trace {trace_id}"
+    """Return the ids of the first span in a request, for a log line; "" where there is none."""
+    ids = (ids_of(part) for part in _parts(body))
+    return next((f"observation {span_id} of trace {trace_id}" for trace_id, span_id in ids), "")
 
 
-def _cut(part: Part, limits: Limits) -> Part:
-    """A span that cannot be cut is sent as it is: the server may take it."""
-    return cut(part, limits.batch_bytes) or part
+def _parts(body: bytes) -> list[Part]:
+    """The spans of a request; none where it is no OTLP, as what lies in a spool may be."""
+    from google.protobuf.message import DecodeError  # noqa: PLC0415 - rare
+
+    try:
+        return parts_of(decompressed(body))
+    except (DecodeError, OSError, EOFError, zlib.error):
+        return []
 
 
 def _batch(destination: Destination, parts: Sequence[Part], number: int, compress: bool) -> Batch:

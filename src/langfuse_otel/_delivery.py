@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # What a worker needs to break off its requests and close its connections, after its deadline.
 GRACE_S = 0.5
+# And to put on disk what is still queued: no network keeps it from that.
+DISK_GRACE_S = 5.0
 
 
 class Delivery:
@@ -126,7 +128,7 @@ class Delivery:
             backlog.hurry()
         if thread is not None and thread.is_alive():
             self._wake()
-            thread.join(timeout_s + GRACE_S)
+            thread.join(timeout_s + (GRACE_S if self._spool is None else DISK_GRACE_S))
         elif not backlog.is_empty:
             self._run(backlog, lambda: self._goal)
         self._abandon()
@@ -161,7 +163,17 @@ class Delivery:
 
     def _run(self, backlog: Backlog, goal: Callable[[], Goal | None]) -> None:
         """Send in this thread. Our own requests are not traced: they would trace themselves."""
-        from langfuse_otel._loop import DeliveryLoop  # noqa: PLC0415 - only who sends pays
+        token = context.attach(context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
+        try:
+            self._work(backlog, goal)
+        except Exception as error:  # noqa: BLE001 - no file left for a loop, no memory
+            reason = f"cannot begin to send: {type(error).__name__}"
+            self._notices.warn("", reason, "it is tried again with the next span")
+        finally:
+            context.detach(token)
+
+    def _work(self, backlog: Backlog, goal: Callable[[], Goal | None]) -> None:
+        from langfuse_otel._loop import run  # noqa: PLC0415 - only who sends pays
         from langfuse_otel._worker import Work, Worker  # noqa: PLC0415 - as above
 
         work = Work(
@@ -173,14 +185,8 @@ class Delivery:
             self._known,
             self._spool,
         )
-        token = context.attach(context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
-        loop = DeliveryLoop()
         worker = self._worker = Worker(work, self._open_sender(), goal)
-        try:
-            loop.run_until_complete(worker.run())
-        finally:
-            loop.close()
-            context.detach(token)
+        run(worker.run)
 
     def _abandon(self) -> None:
         """Give up what still waits; a worker that still hangs books nothing any more."""

@@ -5,8 +5,24 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from asyncio.events import _get_running_loop, _set_running_loop
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+
+def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run it to the end in a loop of its own; a loop that runs in this thread waits meanwhile."""
+    outer = _get_running_loop()
+    loop = DeliveryLoop()
+    try:
+        _set_running_loop(None)
+        loop.run_until_complete(work())
+    finally:
+        loop.close()
+        _set_running_loop(outer)
 
 
 class DeliveryLoop(asyncio.SelectorEventLoop):
@@ -23,7 +39,7 @@ class DeliveryLoop(asyncio.SelectorEventLoop):
         def look_up() -> None:
             try:
                 addresses, error = socket.getaddrinfo(host, port, **options), None
-            except OSError as problem:
+            except Exception as problem:  # noqa: BLE001 - a name may be no name at all
                 addresses, error = [], problem
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 self.call_soon_threadsafe(_resolve, found, addresses, error)
@@ -35,7 +51,9 @@ class DeliveryLoop(asyncio.SelectorEventLoop):
         return await found
 
 
-def _resolve(found: asyncio.Future[list[Any]], addresses: list[Any], error: OSError | None) -> None:
+def _resolve(
+    found: asyncio.Future[list[Any]], addresses: list[Any], error: Exception | None
+) -> None:
     if found.done():
         return
     if error is not None:

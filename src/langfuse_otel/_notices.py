@@ -36,6 +36,7 @@ _NEXT_STEPS = (
         "media upload: HTTP 5",
         "If this Langfuse has no storage for media, set LANGFUSE_MEDIA_UPLOAD_ENABLED=false.",
     ),
+    ("an error of ours", "Please report this with the version of langfuse-otel."),
     ("more is waiting", "Set LANGFUSE_OTEL_SPOOL_DIR to keep it on disk."),
     ("the spool is full", "Raise LANGFUSE_OTEL_SPOOL_MAX_BYTES."),
     ("the process ended", "Set LANGFUSE_OTEL_SPOOL_DIR, or raise LANGFUSE_OTEL_SHUTDOWN_TIMEOUT."),

@@ -1,4 +1,4 @@
-"""The wire format of OTLP traces: spans as bytes, put together into requests, and cut. Pure.
+"""The wire format of OTLP traces: spans as bytes, put together into requests. Pure.
 
 Writing the bytes of a span directly costs a quarter of building protobuf messages; a test holds
 the result equal to what OpenTelemetry's own encoder writes. The field numbers are those of
@@ -10,10 +10,10 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from google.protobuf.message import Message
 
@@ -50,9 +50,6 @@ HAS_IS_REMOTE, IS_REMOTE = 0x100, 0x200
 
 _ONE_BYTE, _TWO_BYTES = 1 << 7, 1 << 14
 _SMALL = tuple(bytes((n,)) for n in range(_ONE_BYTE))
-
-# Of a field that is cut to make a span fit, at least this much stays.
-LEAST_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,50 +163,12 @@ def span(
     return _field(_SPANS, b"".join(fields))
 
 
-def cut(part: Part, limit: int) -> Part | None:
-    """Return the span in at most about `limit` bytes: its longest texts are cut, and say so.
-
-    None where even the shortest form would not fit.
-    """
-    from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans  # noqa: PLC0415 - rare
-
-    scope_spans = ScopeSpans.FromString(part.span)
-    [message] = scope_spans.spans
-    values = [attribute.value for attribute in _all_attributes(message)]
-    texts = [value for value in values if value.WhichOneof("value") == "string_value"]
-    excess = part.size - limit
-    for value in sorted(texts, key=lambda value: -len(value.string_value)):
-        if excess <= 0:
-            break
-        before = len(value.string_value.encode())
-        value.string_value = _shortened(value.string_value, before - excess)
-        excess -= before - len(value.string_value.encode())
-    shorter = Part(part.resource, part.scope, scope_spans.SerializeToString())
-    return shorter if excess <= 0 and shorter.size < part.size else None
-
-
 def ids_of(part: Part) -> tuple[str, str]:
     """Return trace id and span id of a span, as lower-case hex."""
     from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans  # noqa: PLC0415 - rare
 
     [message] = ScopeSpans.FromString(part.span).spans
     return message.trace_id.hex(), message.span_id.hex()
-
-
-def _shortened(text: str, size: int) -> str:
-    """The start of `text` in about `size` bytes, and a marker that gives the size it had."""
-    encoded = text.encode()
-    marker = f"... [cut by langfuse-otel: {len(encoded)} bytes in all]"
-    kept = max(LEAST_KEPT, size - len(marker))
-    if len(encoded) <= kept + len(marker):
-        return text
-    return encoded[:kept].decode(errors="ignore") + marker
-
-
-def _all_attributes(message: Any) -> Iterator[Any]:
-    yield from message.attributes
-    for event in message.events:
-        yield from event.attributes
 
 
 def _described(tag: bytes, message: Message, schema_url: str) -> bytes:

@@ -37,7 +37,7 @@ def delivery(settings: Settings) -> Delivery:
 
             show_debug_lines(settings)
             _shutdown_timeout_s = settings.shutdown_timeout
-            _delivery = Delivery(_sender, _limits(settings), _spool(settings))
+            _delivery = Delivery(_sender, limits_of(settings), _spool(settings))
         return _delivery
 
 
@@ -128,7 +128,8 @@ def _sender() -> Sender:
     return Sender()
 
 
-def _limits(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> Limits:
+    """Return what the settings say of delivery."""
     from langfuse_otel._backlog import Limits  # noqa: PLC0415 - keeps `import langfuse_otel` light
 
     return Limits(
@@ -147,8 +148,9 @@ def _spool(settings: Settings) -> Spool | None:
     from langfuse_otel._spool import Spool  # noqa: PLC0415 - only who has a spool pays
 
     try:
-        return Spool(Path(settings.spool_dir).expanduser(), settings.spool_max_bytes)
-    except OSError as error:
+        folder = Path(settings.spool_dir).expanduser().absolute()
+        return Spool(folder, settings.spool_max_bytes)
+    except (OSError, RuntimeError) as error:  # no locks here, or nobody's home
         log.warning("langfuse-otel: no spool: %s", error)
         return None
 

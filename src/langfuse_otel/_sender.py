@@ -125,6 +125,9 @@ class Sender:
         try:
             response = await self._answer(request, timeout_s)
             return taken(response) if response.is_success else self._refusal(response)
+        except httpx.LocalProtocolError:
+            # Its text quotes the header that cannot be sent, which may hold a key.
+            return Rejected("cannot be sent: LocalProtocolError", 0)
         except httpx.TimeoutException:
             return TryLater(f"no answer within {timeout_s:g} s")
         except httpx.TransportError as error:
@@ -217,7 +220,7 @@ def _accepted(response: httpx.Response) -> Delivered:
         partial = ExportTraceServiceResponse.FromString(response.content).partial_success
     except Exception:  # noqa: BLE001 - the status says that it was taken
         return Delivered()
-    return Delivered(partial.rejected_spans, partial.error_message[:MAX_REASON])
+    return Delivered(max(0, partial.rejected_spans), partial.error_message[:MAX_REASON])
 
 
 def _message(response: httpx.Response) -> str:

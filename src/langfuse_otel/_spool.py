@@ -1,48 +1,34 @@
 """Undelivered requests on disk: they outlive an outage, a restart and a killed process.
 
 A spool is a folder that several processes may share. Each process has a folder of its own in it,
-and holds a lock on the file `lock` there for as long as it lives. A request is one file: a line of
-JSON about it, then its body, written under another name and renamed when it is whole. Who finds a
-folder whose lock is free takes over, by renaming them into its own, the files that it has the keys
-for. No file holds a secret.
+and holds a lock on the file `lock` there for as long as it lives. Who finds a folder whose lock is
+free takes over, by renaming them into its own, the requests that it has the keys for.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import time
-import zlib
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from langfuse_otel._destination import Address
+from langfuse_otel._request_file import REQUEST, UNFINISHED, Spooled, body_of, described, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from langfuse_otel._destination import Address
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-FORMAT = 1
 LOCK = "lock"
 HEADER_BYTES = 512
-REQUEST = ".request"
-UNREADABLE = ".unreadable"
-
-
-@dataclass(frozen=True, slots=True)
-class Spooled:
-    """A request on disk."""
-
-    file: Path
-    address: Address
-    spans: int
 
 
 class Spool:
@@ -64,7 +50,10 @@ class Spool:
         self._own: Path | None = None
         self._lock: int | None = None
         self._bytes = 0
-        self._numbers = 0
+
+    def may_hold(self, body: bytes) -> bool:
+        """Whether a request would fit if there were no others."""
+        return len(body) + HEADER_BYTES <= self._max_bytes
 
     def has_room(self, body: bytes) -> bool:
         """Whether a request fits beside the others.
@@ -81,32 +70,17 @@ class Spool:
         Raises:
             OSError: the disk does not take it.
         """
-        header = {
-            "format": FORMAT,
-            "traces_url": address.traces_url,
-            "public_key": address.public_key,
-            "spans": spans,
-            "bytes": len(body),
-            "crc32": zlib.crc32(body),
-        }
-        content = json.dumps(header).encode() + b"\n" + body
-        own = self._opened()
-        self._numbers += 1
-        file = own / f"{time.time_ns():020d}-{self._numbers:06d}{REQUEST}"
-        _write(file, content)
-        self._bytes += len(content)
+        file = self._opened() / f"{time.time_ns():020d}-{secrets.token_hex(4)}{REQUEST}"
+        self._bytes += write(file, address, spans, body)
         return file
 
     def body(self, file: Path) -> bytes | None:
-        """Return the body of a request; None if its file is gone or torn, which sets it aside."""
-        try:
-            _, body = _read(file)
-        except ValueError:
-            _set_aside(file)
-            return None
-        except OSError:
-            return None
-        return body
+        """Return the body of a request; None if its file is gone or torn, which sets it aside.
+
+        Raises:
+            OSError: it cannot be read now.
+        """
+        return body_of(file)
 
     def remove(self, file: Path) -> None:
         """Forget a request that was delivered or dropped."""
@@ -122,7 +96,7 @@ class Spool:
             OSError: the folder cannot be read or written.
         """
         own = self._opened()
-        self._bytes = sum(_size(file) for file in self._folder.glob(f"*/*{REQUEST}"))
+        self._bytes = self._held()
         taken = [
             spooled
             for folder in sorted(self._folder.iterdir())
@@ -133,11 +107,9 @@ class Spool:
 
     def close(self) -> None:
         """Let go of the lock: what is left may be taken over."""
-        if self._lock is not None and self._own is not None:
-            if not any(self._own.glob(f"*{REQUEST}")):
-                _remove_folder(self._own)
-            os.close(self._lock)
-        self._own = self._lock = None
+        if self._own is not None and not _requests(self._own):
+            _remove_folder(self._own)
+        self.leave_to_parent()
 
     def leave_to_parent(self) -> None:
         """Begin anew in a child process: the folder and its lock are the parent's."""
@@ -147,34 +119,40 @@ class Spool:
 
     def _opened(self) -> Path:
         """The folder of this process, made at first use and locked before others can see it."""
-        if self._own is not None:
+        if self._own is not None and self._own.is_dir():
             return self._own
+        self.leave_to_parent()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}"
         hidden = self._folder / f".{name}"
         hidden.mkdir(mode=0o700)
         try:
-            self._lock = _locked(hidden / LOCK, create=True)
+            self._lock = _lock(hidden / LOCK, os.O_CREAT)
             self._own = hidden.rename(self._folder / name)
         except OSError:
             _remove_folder(hidden)
             raise
-        self._bytes = sum(_size(file) for file in self._folder.glob(f"*/*{REQUEST}"))
+        self._bytes = self._held()
         return self._own
+
+    def _held(self) -> int:
+        """The bytes of all files, whole or not: what they have on disk."""
+        return sum(_size(file) for folder in _entries(self._folder) for file in _entries(folder))
 
     def _recovered(
         self, folder: Path, own: Path, is_known: Callable[[Address], bool]
     ) -> Iterator[Spooled]:
-        lock = _locked(folder / LOCK, create=False)
-        if lock is None:
+        try:
+            lock = _lock(folder / LOCK)
+        except OSError:  # a living process has it, or it is no folder of ours
             return
         try:
-            for file in sorted(folder.glob(f"*{REQUEST}")):
-                spooled = _described(file)
+            for file in _requests(folder):
+                spooled = described(file)
                 if spooled is not None and is_known(spooled.address):
-                    target = file.rename(own / file.name)
-                    yield Spooled(target, spooled.address, spooled.spans)
-            if not any(folder.glob(f"*{REQUEST}")):
+                    with suppress(OSError):
+                        yield replace(spooled, file=file.rename(own / file.name))
+            if not _requests(folder):
                 _remove_folder(folder)
         finally:
             os.close(lock)
@@ -182,79 +160,58 @@ class Spool:
 
 def waiting(folder: Path) -> list[Spooled]:
     """Return every request in a spool, of live processes and ended ones, the oldest first."""
-    found = (_described(file) for file in folder.glob(f"*/*{REQUEST}"))
+    found = (described(file) for one in _entries(folder) for file in _requests(one))
     return sorted(filter(None, found), key=lambda spooled: spooled.file.name)
 
 
-def _locked(file: Path, *, create: bool) -> int | None:
-    """An open lock on `file`; None if another process has it, or there is no such file."""
-    flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+def in_use(folder: Path) -> set[Path]:
+    """Return the folders in a spool whose process lives."""
+    return {one for one in _entries(folder) if _is_locked(one / LOCK)}
+
+
+def _is_locked(file: Path) -> bool:
     try:
-        descriptor = os.open(file, flags, 0o600)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(_lock(file))
     except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write the whole file or none of it, and let it outlive the machine."""
-    unfinished = file.with_suffix(".tmp")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(descriptor)
-        unfinished.rename(file)
+        return True
     except OSError:
-        with suppress(OSError):
-            unfinished.unlink()
-        raise
+        return False
+    return False
 
 
-def _read(file: Path) -> tuple[dict[str, Any], bytes]:
-    """Return what a file says of its request, and the body.
+def _requests(folder: Path) -> list[Path]:
+    """The requests of one process, the oldest first."""
+    return [file for file in _entries(folder) if file.suffix == REQUEST]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder; nothing if it is none, or has gone, as those of others may any time."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _lock(file: Path, flags: int = 0) -> int:
+    """Lock a file for as long as the returned descriptor is open.
 
     Raises:
-        ValueError: it is no request, or not a whole one.
+        OSError: another process has the lock, there is no such file, or it cannot be opened.
     """
-    line, _, body = file.read_bytes().partition(b"\n")
-    header = json.loads(line)
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise ValueError("no request of a format that this version knows")
-    if header.get("bytes") != len(body) or header.get("crc32") != zlib.crc32(body):
-        raise ValueError("not the whole request")
-    return header, body
-
-
-def _described(file: Path) -> Spooled | None:
+    descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
     try:
-        header, _ = _read(file)
-        address = Address(str(header["traces_url"]), header["public_key"])
-        return Spooled(file, address, int(header["spans"]))
-    except (ValueError, KeyError, TypeError):
-        _set_aside(file)
-        return None
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return None
-
-
-def _set_aside(file: Path) -> None:
-    """Keep what cannot be read, for people to look at, under a name that nothing looks for."""
-    with suppress(OSError):
-        file.rename(file.with_suffix(UNREADABLE))
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _remove_folder(folder: Path) -> None:
     """Remove a folder with nothing in it but what is never needed again."""
     with suppress(OSError):
         for file in folder.iterdir():
-            if file.name == LOCK or file.suffix == ".tmp":
+            if file.name == LOCK or file.suffix == UNFINISHED:
                 file.unlink()
         folder.rmdir()
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING
 
 from langfuse_otel._backlog import backoff_s
-from langfuse_otel._batches import packed
+from langfuse_otel._batches import fitting, packed
 from langfuse_otel._media_api import uploaded
 from langfuse_otel._sender import Delivered, TryLater
 from langfuse_otel._uploads import REFUSED_FOR_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from langfuse_otel._backlog import Batch
     from langfuse_otel._destination import Destination
@@ -61,12 +60,13 @@ class Uploader:
             return part
         return given.encode_with(given.markers)
 
-    def attach(self, destination: Destination, parts: Sequence[Part], number: int) -> None:
+    def attach(self, encoded: Mapping[Destination, Sequence[Part]], number: int) -> None:
         """Let the media of encoded spans wait. The caller holds the lock."""
         backlog, now = self._work.backlog, self._work.clock()
-        for part in parts:
-            if part.attachments is not None:
-                backlog.attach(destination, part.attachments, number, now)
+        for destination, parts in encoded.items():
+            for part in parts:
+                if part.attachments is not None:
+                    backlog.attach(destination, part.attachments, number, now)
 
     def started(self) -> list[Upload]:
         """Return the uploads that may go now."""
@@ -76,19 +76,25 @@ class Uploader:
     async def deliver(self, upload: Upload) -> None:
         """Upload media and book what became of them."""
         work = self._work
-        try:
-            outcome = await uploaded(upload, self._sender, self._timeout_s())
-        except asyncio.CancelledError:
-            with work.changed:
-                if not work.backlog.is_over:
-                    work.backlog.uploads.given_back(upload)
-            raise
+        outcome = await uploaded(upload, self._sender, self._timeout_s())
         log.debug("langfuse-otel: media to %s: %s", upload.destination.label, outcome)
         with work.changed:
             what = None if work.backlog.is_over else self._book(upload, outcome)
         if what is not None and not isinstance(outcome, Delivered):
             label, reason = upload.destination.label, f"media upload: {outcome.reason}"
             work.notices.warn(label, reason, what)
+
+    def give_back(self, upload: Upload) -> None:
+        """The attempt was broken off before there was an answer."""
+        with self._work.changed:
+            if not self._work.backlog.is_over:
+                self._work.backlog.uploads.given_back(upload)
+
+    def postpone(self, upload: Upload, reason: str) -> None:
+        """The attempt failed by an error of ours."""
+        with self._work.changed:
+            if not self._work.backlog.is_over:
+                self._book(upload, TryLater(reason))
 
     def settle(self) -> bool:
         """Let go of spans whose media are there, and send the others again, with markers.
@@ -131,7 +137,7 @@ class Uploader:
 
     def _marked(self, bearer: Bearer) -> list[Batch]:
         try:
-            part = bearer.encode_with(bearer.markers)
+            part = fitting(bearer.encode_with(bearer.markers), self._work.limits)
         except Exception as error:  # noqa: BLE001 - it was sent once, and stays as it is
             log.warning("langfuse-otel: a span cannot be marked: %s", type(error).__name__)
             return []

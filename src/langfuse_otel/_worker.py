@@ -10,17 +10,18 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from langfuse_otel._backlog import Batch, backoff_s
-from langfuse_otel._batches import BAD_REQUEST, TOO_LARGE, divided, named, packed
+from langfuse_otel._batches import BAD_REQUEST, TOO_LARGE, divided, fitting, named, packed
 from langfuse_otel._notices import lost
 from langfuse_otel._sender import Delivered, Rejected, TryLater
 from langfuse_otel._uploader import Uploader
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from langfuse_otel._backlog import Backlog, Goal, Limits, Queued
@@ -39,6 +40,8 @@ MOST_ENCODED = 2_048
 MOST_REFUSED = 64
 RECOVER_EVERY_S = 30.0
 SHORTEST_TIMEOUT_S = 0.001
+# After an error of our own, which must neither end the thread nor keep it busy.
+AFTER_ERROR_S = 1.0
 
 GONE = Rejected("its file in the spool is gone", 0)
 
@@ -75,6 +78,7 @@ class Worker:
         self._uploader = Uploader(work, sender, self._timeout_s, self._store)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken: asyncio.Event | None = None
+        self._requests: set[asyncio.Task[None]] = set()
         self._recovers_at = 0.0
 
     def wake(self) -> None:
@@ -88,24 +92,33 @@ class Worker:
         """Work until the goal is reached."""
         self._woken = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        requests: set[asyncio.Task[None]] = set()
         try:
             while not self._is_done():
                 self._woken.clear()
-                self._recover()
-                self._encode()
-                if self._uploader.settle():
-                    self._woken.set()
-                for sending in (*self._deliveries(), *self._uploads()):
-                    request = asyncio.create_task(sending)
-                    requests.add(request)
-                    request.add_done_callback(requests.discard)
-                await self._pause()
+                await self._pause(0.0 if self._stepped() else AFTER_ERROR_S)
+            self._keep_rest()
         finally:
-            for request in requests:
+            for request in self._requests:
                 request.cancel()
-            await asyncio.gather(*requests, return_exceptions=True)
+            await asyncio.gather(*self._requests, return_exceptions=True)
             await self._sender.aclose()
+
+    def _stepped(self) -> bool:
+        """Do what is to be done now; False if that failed. No error of ours ends the thread."""
+        try:
+            self._recover()
+            self._encode()
+            if self._uploader.settle() and self._woken is not None:
+                self._woken.set()
+            for batch in self._started():
+                self._send(self._deliver(batch), partial(self._ended, batch))
+            for upload in self._uploader.started():
+                self._send(self._uploader.deliver(upload), partial(self._upload_ended, upload))
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is more to deliver
+            reason = f"an error of ours: {type(error).__name__}"
+            self._work.notices.warn("", reason, "delivery goes on")
+            return False
+        return True
 
     def _is_done(self) -> bool:
         with self._work.changed:
@@ -115,10 +128,12 @@ class Worker:
             is_sent = backlog.is_empty if goal.upto is None else backlog.oldest > goal.upto
             return is_sent or self._work.clock() >= goal.deadline
 
-    async def _pause(self) -> None:
+    async def _pause(self, least_s: float) -> None:
         """Wait until something is due or somebody wakes us."""
         assert self._woken is not None  # noqa: S101 - for the type checker
         wait_s = self._wait_s()
+        if wait_s is not None:
+            wait_s = max(wait_s, least_s)
         if wait_s is None or wait_s > 0:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), wait_s)
@@ -136,8 +151,8 @@ class Worker:
 
     # --- from the queue into batches
 
-    def _encode(self) -> None:
-        """Move what is queued into batches, if it is due."""
+    def _encode(self) -> bool:
+        """Move what is queued into batches, if it is due; False if nothing is."""
         work = self._work
         with work.changed:
             due, pushed_out = work.backlog.queue_due(), work.backlog.pushed_out
@@ -147,31 +162,43 @@ class Worker:
         if pushed_out:
             work.notices.warn("", "more is waiting than memory may hold", lost(pushed_out))
         if not items:
-            return
-        encoded = {
-            destination: self._encoded(group)
-            for destination, group in _by_destination(items).items()
-        }
-        batches = [
-            batch
-            for destination, parts in encoded.items()
-            for batch in packed(destination, parts, number, work.limits)
-        ]
-        self._store(batches)
-        with work.changed:
-            if not work.backlog.is_over:
-                for destination, parts in encoded.items():
-                    self._uploader.attach(destination, parts, number)
-                work.backlog.put(items, number, batches)
-            work.changed.notify_all()
+            return False
+        encoded: dict[Destination, list[Part]] = {}
+        batches: list[Batch] = []
+        try:
+            encoded = self._encoded(items)
+            batches = [
+                batch
+                for destination, parts in encoded.items()
+                for batch in packed(destination, parts, number, work.limits)
+            ]
+            self._store(batches)
+        finally:
+            with work.changed:
+                if not work.backlog.is_over:
+                    self._uploader.attach(encoded, number)
+                    work.backlog.put(items, number, batches)
+                work.changed.notify_all()
+        return True
 
-    def _encoded(self, items: Iterable[Queued]) -> list[Part]:
+    def _keep_rest(self) -> None:
+        """At the end, put on disk what there was no time to send."""
+        while self._work.spool is not None and self._encode():
+            pass
+
+    def _encoded(self, items: Iterable[Queued]) -> dict[Destination, list[Part]]:
         """A span that cannot be encoded is lost alone."""
-        return [part for item in items if (part := self._part(item)) is not None]
+        encoded: dict[Destination, list[Part]] = {}
+        for item in items:
+            part = self._part(item)
+            if part is not None:
+                encoded.setdefault(item.destination, []).append(part)
+        return encoded
 
     def _part(self, item: Queued) -> Part | None:
         try:
-            return self._uploader.admitted(item.destination, item.encode())
+            part = self._uploader.admitted(item.destination, item.encode())
+            return fitting(part, self._work.limits)
         except Exception as error:  # noqa: BLE001 - whatever one span does, the others go
             name = type(error).__name__
             self._work.notices.warn("", f"a span has no encoding: {name}", lost(1))
@@ -179,38 +206,48 @@ class Worker:
 
     # --- the network
 
-    def _deliveries(self) -> Iterator[Coroutine[None, None, None]]:
-        return (self._deliver(batch) for batch in self._started())
-
-    def _uploads(self) -> Iterator[Coroutine[None, None, None]]:
-        return (self._upload(upload) for upload in self._uploader.started())
-
-    async def _upload(self, upload: Upload) -> None:
-        await self._uploader.deliver(upload)
-        if self._woken is not None:
-            self._woken.set()
-
     def _started(self) -> list[Batch]:
         with self._work.changed:
             return list(self._work.backlog.start(self._work.clock()))
 
+    def _send(
+        self,
+        sending: Coroutine[None, None, None],
+        ended: Callable[[asyncio.Task[None]], None],
+    ) -> None:
+        request = asyncio.create_task(sending)
+        self._requests.add(request)
+        request.add_done_callback(ended)
+
     async def _deliver(self, batch: Batch) -> None:
         """Send one batch and book what became of it."""
-        work = self._work
         outcome: Outcome = GONE
-        try:
-            body = self._body(batch)
-            if body is not None:
-                outcome = await self._sender.post(batch.destination, body, self._timeout_s())
-        except asyncio.CancelledError:
-            with work.changed:
-                if not work.backlog.is_over:
-                    work.backlog.given_back(batch)
-            raise
+        body = self._body(batch)
+        if body is not None:
+            outcome = await self._sender.post(batch.destination, body, self._timeout_s())
         log.debug(
             "langfuse-otel: %d spans to %s: %s", batch.spans, batch.destination.label, outcome
         )
         self._book(batch, body or b"", outcome)
+
+    def _ended(self, batch: Batch, request: asyncio.Task[None]) -> None:
+        """Whatever ended without being booked waits again, even if it never began."""
+        self._requests.discard(request)
+        if request.cancelled():
+            with self._work.changed:
+                if not self._work.backlog.is_over:
+                    self._work.backlog.given_back(batch)
+        elif error := request.exception():
+            self._book_postponed(batch, TryLater(f"could not be sent: {type(error).__name__}"))
+        if self._woken is not None:
+            self._woken.set()
+
+    def _upload_ended(self, upload: Upload, request: asyncio.Task[None]) -> None:
+        self._requests.discard(request)
+        if request.cancelled():
+            self._uploader.give_back(upload)
+        elif error := request.exception():
+            self._uploader.postpone(upload, f"could not be sent: {type(error).__name__}")
         if self._woken is not None:
             self._woken.set()
 
@@ -244,11 +281,11 @@ class Worker:
         refused = min(batch.spans, outcome.refused)
         if refused:
             self._warn(batch, f"took all but {refused} spans: {outcome.reason}", lost(refused))
+        self._forget(batch)
         with self._work.changed:
             if not self._work.backlog.is_over:
                 self._work.backlog.delivered(batch, size, refused)
             self._work.changed.notify_all()
-        self._forget(batch)
 
     def _book_postponed(self, batch: Batch, outcome: TryLater) -> None:
         work = self._work
@@ -272,11 +309,11 @@ class Worker:
         reason = _REASONS.get(outcome.status, "rejected") if outcome is not GONE else "spool_lost"
         which = f", {named(body)}" if is_known else ""
         self._warn(batch, outcome.reason, f"{lost(batch.spans)} ({reason}{which})")
+        self._forget(batch)
         with self._work.changed:
             if not self._work.backlog.is_over:
                 self._work.backlog.refused(batch, reason, outcome.reason)
             self._work.changed.notify_all()
-        self._forget(batch)
 
     def _pieces(self, batch: Batch, body: bytes, outcome: Rejected) -> list[Batch]:
         """What to send in place of a refused batch, unless the server refuses whatever comes."""
@@ -305,13 +342,15 @@ class Worker:
         except OSError as error:
             with self._work.changed:
                 self._work.backlog.counts.spool_errors += 1
-            reason = f"the spool cannot be written: {error.strerror or type(error).__name__}"
+            reason = f"cannot write to the spool: {error.strerror or type(error).__name__}"
             self._work.notices.warn("", reason, "spans wait in memory")
         if batch.file is not None:
             batch.body = b""
 
     def _file(self, spool: Spool, batch: Batch) -> Path | None:
         """The file that holds it now; older ones are dropped for it. None where it never fits."""
+        if not spool.may_hold(batch.body):
+            return None
         while not spool.has_room(batch.body):
             with self._work.changed:
                 oldest = self._work.backlog.drop_oldest_spooled()
@@ -334,7 +373,7 @@ class Worker:
         try:
             found = work.spool.recover(work.known.__contains__)
         except OSError as error:
-            reason = f"the spool cannot be read: {error.strerror or type(error).__name__}"
+            reason = f"cannot read the spool: {error.strerror or type(error).__name__}"
             work.notices.warn("", reason, "what earlier processes left stays there")
             return
         with work.changed:
@@ -344,10 +383,3 @@ class Worker:
 
 
 _REASONS = {TOO_LARGE: "too_large"}
-
-
-def _by_destination(items: Sequence[Queued]) -> dict[Destination, list[Queued]]:
-    found: dict[Destination, list[Queued]] = {}
-    for item in items:
-        found.setdefault(item.destination, []).append(item)
-    return found

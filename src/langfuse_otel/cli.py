@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from pydantic import ValidationError
 
 from langfuse_otel._version import __version__
 from langfuse_otel.settings import Settings, warnings_about
+
+if TYPE_CHECKING:
+    from langfuse_otel._destination import Destination
 
 LABEL_WIDTH = 14
 NEEDS_DEV = "The local receiver is not installed. Run: pip install 'langfuse-otel[dev]'"
@@ -36,11 +41,7 @@ def check(*, with_litellm: bool) -> None:
     """
     from langfuse_otel._doctor import examine, resolved_lines  # noqa: PLC0415 - httpx only here
 
-    try:
-        settings = Settings()
-        destination = settings.destination()
-    except (ValidationError, ValueError) as error:
-        raise click.ClickException(_error_text(error)) from None
+    settings, destination = _configured()
     for label, text in resolved_lines(settings, destination):
         click.echo(f"{label:<{LABEL_WIDTH}}  {text}")
     for text in warnings_about(settings):
@@ -54,6 +55,14 @@ def check(*, with_litellm: bool) -> None:
     if not settings.enabled:
         click.secho(f"{'note':<{LABEL_WIDTH}}  tracing is turned off", fg="yellow")
     raise SystemExit(0 if good else 1)
+
+
+def _configured() -> tuple[Settings, Destination]:
+    try:
+        settings = Settings()
+        return settings, settings.destination()
+    except (ValidationError, ValueError) as error:
+        raise click.ClickException(_error_text(error)) from None
 
 
 def _error_text(error: ValueError) -> str:
@@ -82,6 +91,33 @@ def _check_litellm() -> bool:
     cure = "Import langfuse_otel in the program, or start it with opentelemetry-instrument."
     _report(good=good, text=f"LiteLLM's callback langfuse_otel {text}", cure=cure)
     return good
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--timeout", default=60.0, show_default=True, help="Longest time, in seconds.")
+def drain(folder: Path, timeout: float) -> None:
+    """Deliver what ended processes left in a spool, with the keys of the environment.
+
+    What belongs to another public key or host stays there, and so does what the server refuses.
+    Exits with 0 if nothing is left that these keys could deliver, 1 if something is.
+    """
+    from langfuse_otel._drain import drained  # noqa: PLC0415 - httpx only here
+
+    settings, destination = _configured()
+    try:
+        with click.progressbar(length=1, label=f"Sending to {destination.label}") as bar:
+
+            def show(done: int, total: int) -> None:
+                bar.length = max(1, total)
+                bar.update(done - bar.pos)
+
+            result = drained(folder.absolute(), settings, destination, timeout, show)
+    except OSError as error:
+        raise click.ClickException(f"{folder}: {error.strerror or error}") from None
+    for line in result.lines():
+        click.echo(line)
+    raise SystemExit(0 if result.is_all else 1)
 
 
 @main.command()
