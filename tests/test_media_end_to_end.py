@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from langfuse_otel.dev import ObservationView
 
+pytestmark = pytest.mark.usefixtures("fresh_litellm")
 
 IMAGE, SOUND, PAPER = (
     Medium("image/png", PNG),
@@ -38,7 +39,7 @@ SECONDS = 20.0
 
 
 @pytest.fixture
-def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalReceiver]:
+def receiver(fresh_litellm: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalReceiver]:
     """A local receiver that the environment points to, with the callback registered by name."""
     with LocalReceiver() as running:
         monkeypatch.setenv("LANGFUSE_OTEL_HOST", running.url)
