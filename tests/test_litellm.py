@@ -143,10 +143,34 @@ def test_failure_details_are_metadata() -> None:
     assert (found["error_code"], found["llm_provider"]) == ("500", "openai")
 
 
+def test_completion_start_that_nobody_saw() -> None:
+    """Where LiteLLM saw no first chunk it gives the end of the stream, which is no such time."""
+    call = a_call(stream=True, completion_start_time=ENDED)
+
+    assert observed(call).completion_started_ns is None
+
+
+def test_user_of_the_master_key() -> None:
+    """The proxy's filler for whoever has the master key is no user."""
+    payload = {"metadata": {"user_api_key_user_id": "default_user_id"}}
+
+    assert observed(a_call(standard_logging_object=payload)).trace.user_id is None
+
+
+def test_mcp_server() -> None:
+    """The server that a tool belongs to is among the facts."""
+    payload = {"metadata": {"mcp_tool_call_metadata": {"mcp_server_name": "maths"}}}
+    call = a_call(call_type="call_mcp_tool", standard_logging_object=payload)
+
+    assert json.loads(observed(call).metadata or "")["mcp_server_name"] == "maths"
+
+
 def test_completion_start_on_streams_only() -> None:
     """LiteLLM sets the time for every call; it means the first token on a stream alone."""
-    assert observed(a_call()).completion_started_ns is None
-    assert observed(a_call(stream=True)).completion_started_ns == int(ENDED.timestamp()) * 10**9
+    streamed = a_call(stream=True, completion_start_time=STARTED)
+
+    assert observed(a_call(completion_start_time=STARTED)).completion_started_ns is None
+    assert observed(streamed).completion_started_ns == int(STARTED.timestamp()) * 10**9
 
 
 def test_trace_fields() -> None:

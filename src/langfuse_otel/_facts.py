@@ -40,6 +40,7 @@ def observation_metadata(call: Call, retries: int | None = None) -> dict[str, An
         "custom_llm_provider": call.kwargs.get("custom_llm_provider"),
         "api_base": call.payload.get("api_base") or call.params.get("api_base"),
         "model_group": call.payload.get("model_group"),
+        "mcp_server_name": part(_mcp_call(call), "mcp_server_name"),
         "response_id": part(call.response, "id"),
         "response_model": part(call.response, "model"),
         "finish_reasons": _finish_reasons(call.response),
@@ -61,6 +62,10 @@ def _finish_reasons(response: object) -> list[str]:
     if not isinstance(choices, list):
         return []
     return [reason for c in choices if (reason := text_of(part(c, "finish_reason")))]
+
+
+def _mcp_call(call: Call) -> object:
+    return mapping_of(call.payload.get("metadata")).get("mcp_tool_call_metadata")
 
 
 def _routers_facts(call: Call) -> dict[str, Any]:

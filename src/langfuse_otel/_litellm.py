@@ -74,7 +74,7 @@ def observation_of(
         type=kind.type,
         started_ns=started_ns,
         ended_ns=max(started_ns, nanoseconds_of(ended)),
-        completion_started_ns=_completion_start(call),
+        completion_started_ns=_completion_start(call, ended),
         clues=_clues(
             call,
             started_ns,
@@ -232,11 +232,15 @@ def _is_retried(call: Call) -> bool:
     )
 
 
-def _completion_start(call: Call) -> int | None:
-    """LiteLLM sets it for every call; only on a stream it is the arrival of the first chunk."""
-    if call.failed or not call.kwargs.get("stream"):
+def _completion_start(call: Call, ended: object) -> int | None:
+    """LiteLLM sets it for every call; only on a stream it is the arrival of the first chunk.
+
+    Where it did not see that one, as of Gemini's own streams, it puts the very end there.
+    """
+    started = call.kwargs.get("completion_start_time")
+    if call.failed or not call.kwargs.get("stream") or started == ended:
         return None
-    return nanoseconds_of(call.kwargs.get("completion_start_time")) or None
+    return nanoseconds_of(started) or None
 
 
 def _usage(call: Call) -> object:

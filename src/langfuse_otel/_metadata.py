@@ -90,7 +90,14 @@ _PROXYS = _ROUTERS | {
     "verified_human_user_id",
 }
 # What begins with these is LiteLLM's, or may be a credential of ours.
-_RESERVED_PREFIXES = ("litellm_", "user_api_key", "user_api_end_user", PREFIX)
+_RESERVED_PREFIXES = (
+    "litellm_",
+    "_litellm_",
+    "_routing_",
+    "user_api_key",
+    "user_api_end_user",
+    PREFIX,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,11 +38,20 @@ def _user_argument(call: Call) -> object:
     return None if is_made_up else user
 
 
+# Whom LiteLLM's proxy calls the user of its master key.
+NOBODY = "default_user_id"
+
+
+def _key_user(call: Call) -> object:
+    user = mapping_of(call.payload.get("metadata")).get("user_api_key_user_id")
+    return None if user == NOBODY else user
+
+
 USER_SOURCES: Mapping[str, Callable[[Call], object]] = {
     "metadata": lambda call: call.fields.get("trace_user_id"),
     "argument": _user_argument,
     "end_user": lambda call: call.payload.get("end_user"),
-    "key_user": lambda call: mapping_of(call.payload.get("metadata")).get("user_api_key_user_id"),
+    "key_user": _key_user,
 }
 
 
