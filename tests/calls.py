@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from litellm.types.utils import Choices, Message, ModelResponse, Usage
 
-from langfuse_otel._litellm import observation_of
+from langfuse_otel._litellm import NO_DEFAULTS, observation_from, snapshot_of
+from langfuse_otel._records import ONLY_ATTEMPT, Attempt, Defaults
 
 if TYPE_CHECKING:
-    from langfuse_otel._records import Observation
+    from collections.abc import Mapping
+
+    from langfuse_otel._records import Observation, Parent
 
 STARTED = datetime(2026, 11, 21, 8, 0, 0)  # noqa: DTZ001 - LiteLLM's times are naive and local
 ENDED = datetime(2026, 11, 21, 8, 0, 2)  # noqa: DTZ001
@@ -57,4 +60,19 @@ def observed(
 ) -> Observation:
     """Return the observation of a successful call with this metadata."""
     made = a_response() if response == "default" else response
-    return observation_of(kwargs or a_call(metadata), made, STARTED, ENDED)
+    return observation_of(kwargs or a_call(metadata), made)
+
+
+def observation_of(
+    kwargs: Mapping[str, Any],
+    response: object,
+    *,
+    started: object = STARTED,
+    ended: object = ENDED,
+    ambient: Parent | None = None,
+    attempt: Attempt = ONLY_ATTEMPT,
+    defaults: Defaults = NO_DEFAULTS,
+) -> Observation:
+    """Return the observation of a call: taken, and read at once."""
+    taken = snapshot_of(kwargs, response, started, ended, attempt)
+    return observation_from(taken, ambient, defaults)

@@ -9,7 +9,6 @@ import pytest
 
 import langfuse_otel
 from langfuse_otel import _links
-from langfuse_otel._records import Clues
 from langfuse_otel.dev import LocalReceiver
 from test_logger import complete
 
@@ -84,7 +83,7 @@ def test_no_project(receiver: LocalReceiver, monkeypatch: pytest.MonkeyPatch) ->
 def test_bounded() -> None:
     """The newest calls are remembered, and no more than so many."""
     for number in range(_links.MAX_CALLS + 5):
-        _links.remember(Clues(call_id=f"bounded-{number}", started_ns=0))
+        _links.announce(f"bounded-{number}", {}, None)
 
     assert len(_links._calls) == _links.MAX_CALLS
     assert _links.trace_of_call("bounded-0") is None

@@ -10,9 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calls import ENDED, MESSAGES, STARTED, a_call, a_response, observed
+from calls import ENDED, MESSAGES, STARTED, a_call, a_response, observation_of, observed
 from langfuse_otel._identity import identify
-from langfuse_otel._litellm import is_cut_short, is_unauthenticated, observation_of
+from langfuse_otel._litellm import (
+    is_cut_short,
+    is_unauthenticated,
+    observation_from,
+    snapshot_of,
+)
 from langfuse_otel._records import Attempt, Defaults, Parent, Prompt, TraceFields
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
@@ -317,13 +322,27 @@ def test_masks(field: str, flag: str, value: object) -> None:
 def test_ids_are_clues() -> None:
     """All ids that the caller or LiteLLM gave take part in the decision about the trace."""
     metadata = {"trace_id": "t", "generation_id": "g", "parent_observation_id": "p"}
-    clues = observation_of(
-        a_call(metadata), a_response(), STARTED, ENDED, ambient=Parent(1, 2)
-    ).clues
+    clues = observation_of(a_call(metadata), a_response(), ambient=Parent(1, 2)).clues
 
     assert (clues.call_id, clues.trace_id, clues.generation_id) == ("call-1", "t", "g")
     assert (clues.parent_observation_id, clues.ambient) == ("p", Parent(1, 2))
     assert clues.litellm_trace_id == "0af76519-16cd-43dd-8448-eb211c80319c"
+
+
+def test_later_changes_change_nothing() -> None:
+    """What the caller changes after the call is not in its observation, though it is read later."""
+    tags, about, messages = ["a"], {"k": ["v"]}, [{"role": "user", "content": "hi"}]
+    metadata = {"tags": tags, "trace_metadata": about, "mine": about}
+    call = a_call(metadata, messages=messages, optional_params={"stop": tags})
+    before = observation_of(call, a_response())
+    taken = snapshot_of(call, a_response(), STARTED, ENDED)
+    tags.append("b")
+    about["k"].append("w")
+    messages.append({"role": "user", "content": "and"})
+    metadata["session_id"] = "s-2"
+    call["model"] = "another"
+
+    assert observation_from(taken) == before
 
 
 def test_arguments_are_not_changed() -> None:
@@ -427,9 +446,7 @@ def test_ids_as_they_were_given() -> None:
 def test_user_order() -> None:
     """The order in which a user is looked for can be chosen."""
     call = a_call({"trace_user_id": "meta"}, user="arg")
-    made = observation_of(
-        call, a_response(), STARTED, ENDED, defaults=Defaults(("argument", "metadata"))
-    )
+    made = observation_of(call, a_response(), defaults=Defaults(("argument", "metadata")))
 
     assert made.trace.user_id == "arg"
 
@@ -437,7 +454,7 @@ def test_user_order() -> None:
 def test_per_call_opt_out() -> None:
     """A call can stay out of the active span by itself."""
     call = a_call({"ignore_context_propagation": True})
-    clues = observation_of(call, a_response(), STARTED, ENDED, ambient=Parent(1, 2)).clues
+    clues = observation_of(call, a_response(), ambient=Parent(1, 2)).clues
 
     assert clues.ambient is None
 
@@ -528,10 +545,7 @@ def test_retried_failure_gives_up_its_id() -> None:
 
 def test_attempts_that_begin_together() -> None:
     """Two attempts at a call have two ids, even if the clock stood still between them."""
-    found = [
-        observation_of(a_call(), a_response(), STARTED, ENDED, attempt=Attempt(number))
-        for number in (0, 1)
-    ]
+    found = [observation_of(a_call(), a_response(), attempt=Attempt(number)) for number in (0, 1)]
 
     assert identify(found[0].clues).span_id != identify(found[1].clues).span_id
 
@@ -546,7 +560,7 @@ JSON = st.recursive(
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(a_call(), JSON)), JSON)
 def test_never_raises(kwargs: dict[str, Any], response: object) -> None:
     """Callback data with members missing or of a wrong type still make an observation."""
-    observation = observation_of(kwargs, response, STARTED, ENDED)
+    observation = observation_of(kwargs, response)
 
     assert observation.name
     json.loads(observation.metadata or "")

@@ -19,22 +19,18 @@ if TYPE_CHECKING:
 # How many calls are remembered, the newest.
 MAX_CALLS = 10_000
 
-_calls: OrderedDict[str, Clues | Callable[[], Clues]] = OrderedDict()
+_calls: OrderedDict[str, Callable[[], Clues]] = OrderedDict()
 _projects: dict[str, str] = {}
 
 
 def announce(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) -> None:
-    """Remember a call that has started: what decides about its trace, to be read if anyone asks."""
-    _keep(call_id, partial(clues_of, without_content(kwargs), 0, ambient))
+    """Remember a call by what decides about its trace, to be read if anyone asks.
 
-
-def remember(clues: Clues) -> None:
-    """Remember a finished call by what decided about its trace."""
-    _keep(clues.call_id, clues)
-
-
-def _keep(call_id: str, clues: Clues | Callable[[], Clues]) -> None:
-    _calls[call_id] = clues
+    A cache hit is not announced by LiteLLM; there the callback does it.
+    """
+    if call_id in _calls:
+        return
+    _calls[call_id] = partial(clues_of, without_content(kwargs), 0, ambient)
     if len(_calls) > MAX_CALLS:
         _calls.popitem(last=False)
 
@@ -44,7 +40,7 @@ def trace_of_call(call_id: object) -> str | None:
     found = _calls.get(call_id) if isinstance(call_id, str) else None
     if found is None:
         return None
-    clues = found() if callable(found) else found
+    clues = found()
     if read_settings().ignore_context_propagation:
         clues = without_context(clues)
     return f"{identify(clues).trace_id:032x}"

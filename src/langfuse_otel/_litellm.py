@@ -9,7 +9,7 @@ observation is made with what there is.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -39,67 +39,110 @@ NO_DEFAULTS = Defaults()
 REDACTED = "redacted-by-litellm"
 
 
-def observation_of(
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A finished call, taken so that no later change of the caller's objects reaches it.
+
+    What may change is JSON text here. LiteLLM's own data, which nobody changes, waits to be read by
+    `observation_from`, in a thread that no caller waits for.
+    """
+
+    call: Call
+    attempt: Attempt
+    started_ns: int
+    ended_ns: int
+    completion_started_ns: int | None
+    input: Json | None
+    output: Json | None
+    parameters: Json | None
+
+    @property
+    def call_id(self) -> str:
+        """LiteLLM's id of the call."""
+        return _call_id(self.call)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it holds: the content, and a constant for the rest."""
+        return 2_000 + len(self.input or "") + len(self.output or "")
+
+
+def snapshot_of(
     kwargs: Mapping[str, Any],
     response: object,
     started: object,
     ended: object,
-    *,
-    ambient: Parent | None = None,
     attempt: Attempt = ONLY_ATTEMPT,
-    defaults: Defaults = NO_DEFAULTS,
-) -> Observation:
-    """Return the finished observation of one call.
+) -> Snapshot:
+    """Take a finished call.
 
     Args:
         kwargs: the dictionary that LiteLLM hands to every callback (`model_call_details`).
         response: LiteLLM's response object; None where the call failed.
         started: start of the call, a datetime.
         ended: end of the call, a datetime.
-        ambient: the OpenTelemetry span that was active when the call started.
         attempt: which one it was, if LiteLLM repeated the call.
-        defaults: what the settings say.
     """
-    call = read_call(kwargs, response)
+    call = read_call(dict(kwargs), response)
     kind = kind_of(kwargs)
     began = nanoseconds_of(started) or nanoseconds_of(kwargs.get("start_time"))
     started_ns = max(began, nanoseconds_of(attempt.started))
-    is_superseded = call.failed and (attempt.is_repeated or _is_retried(call))
-    given = _masked(call, "mask_input") or _json(kind.input(kwargs))
     answer = None if call.failed else _masked(call, "mask_output") or _json(kind.output(response))
+    return Snapshot(
+        call,
+        attempt,
+        started_ns,
+        max(started_ns, nanoseconds_of(ended)),
+        _completion_start(call, ended),
+        input=_masked(call, "mask_input") or _json(kind.input(kwargs)),
+        output=answer,
+        parameters=model_parameters(kwargs),
+    )
+
+
+def observation_from(
+    taken: Snapshot, ambient: Parent | None = None, defaults: Defaults = NO_DEFAULTS
+) -> Observation:
+    """Return the observation of a call.
+
+    Args:
+        taken: the call.
+        ambient: the OpenTelemetry span that was active when the call started.
+        defaults: what the settings say.
+    """
+    call, attempt = taken.call, taken.attempt
+    kind = kind_of(call.kwargs)
+    is_superseded = call.failed and (attempt.is_repeated or _is_retried(call))
+    retries = attempt.number if attempt.is_repeated or is_superseded else None
     counts = kind.has_usage and not call.failed
     usage = usage_of(_usage(call)) if counts else None
     return Observation(
-        name=(call.text("generation_name") or default_name(kwargs))[:MAX_NAME],
+        name=(call.text("generation_name") or default_name(call.kwargs))[:MAX_NAME],
         type=kind.type,
-        started_ns=started_ns,
-        ended_ns=max(started_ns, nanoseconds_of(ended)),
-        completion_started_ns=_completion_start(call, ended),
+        started_ns=taken.started_ns,
+        ended_ns=taken.ended_ns,
+        completion_started_ns=taken.completion_started_ns,
         clues=_clues(
             call,
-            started_ns,
+            taken.started_ns,
             ambient,
             attempt.number,
             is_superseded=is_superseded,
             ignores_context=defaults.ignores_context,
         ),
-        model=model_name(kwargs),
-        model_parameters=model_parameters(kwargs),
-        input=given,
-        output=answer,
+        model=model_name(call.kwargs),
+        model_parameters=taken.parameters,
+        input=taken.input,
+        output=taken.output,
         usage=usage,
         cost=_cost(call, usage) if kind.has_usage else None,
         level=_level(call),
         status_message=_status_message(call) if call.failed else None,
         version=call.text("version") or call.text("trace_version"),
-        metadata=json_text(
-            observation_metadata(
-                call, attempt.number if attempt.is_repeated or is_superseded else None
-            )
-        ),
+        metadata=json_text(observation_metadata(call, retries)),
         prompt=prompt_of(call),
         environment=defaults.environment,
-        trace=trace_fields(call, defaults, given, answer),
+        trace=trace_fields(call, defaults, taken.input, taken.output),
         documented=documented_of(call),
     )
 
@@ -161,7 +204,7 @@ def _clues(
     ignores_context: bool = False,
 ) -> Clues:
     clues = Clues(
-        call_id=call_id_of(call.kwargs) or text_of(call.payload.get("id")) or "",
+        call_id=_call_id(call),
         started_ns=started_ns,
         trace_id=call.text("trace_id"),
         existing_trace_id=call.text("existing_trace_id"),
@@ -176,6 +219,10 @@ def _clues(
     )
     is_alone = ignores_context or is_true(call.fields.get("ignore_context_propagation"))
     return without_context(clues) if is_alone else clues
+
+
+def _call_id(call: Call) -> str:
+    return call_id_of(call.kwargs) or text_of(call.payload.get("id")) or ""
 
 
 def _remote(call: Call) -> Parent | None:

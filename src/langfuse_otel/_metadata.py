@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import from_json
+
+from langfuse_otel._text import json_text
+
 # Fields that mean something to Langfuse. Each may be written with the prefix `langfuse_`, too.
 FIELDS = (
     "generation_name",
@@ -41,6 +45,8 @@ PREFIX = "langfuse_"
 # Other spellings: LangChain's, and that of LiteLLM's per-request settings.
 _ALIASES = {"langfuse_user_id": "trace_user_id", "langfuse_public": "trace_public"}
 _NAMES = {name: name for name in FIELDS} | {PREFIX + name: name for name in FIELDS} | _ALIASES
+
+_CHANGEABLE = (dict, list, tuple, set)
 
 # What LiteLLM's router and SDK put into the caller's metadata ...
 _ROUTERS = frozenset(
@@ -126,7 +132,12 @@ def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
             for key, value in inlet.items()
             if value is not None and key not in _NAMES and not _is_foreign(key, foreign)
         }
-    return CallMetadata(fields, rest)
+    return CallMetadata({name: _kept(value) for name, value in fields.items()}, _kept(rest))
+
+
+def _kept(value: Any) -> Any:
+    """A copy of what the caller may change later; of what is no JSON, as it will be shown."""
+    return from_json(json_text(value)) if value and isinstance(value, _CHANGEABLE) else value
 
 
 def _sdk_inlets(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:

@@ -9,10 +9,10 @@ from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING
 
-from langfuse_otel import _links, _process
+from langfuse_otel import _process
 from langfuse_otel._backlog import Queued
 from langfuse_otel._identity import identify
-from langfuse_otel._records import Defaults
+from langfuse_otel._records import Defaults, finished_of
 from langfuse_otel._spans import part_of, resource_of
 from langfuse_otel.settings import environment_name, names_of
 
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langfuse_otel._destination import Destination
-    from langfuse_otel._records import Identity, Observation
-    from langfuse_otel._spans import InPlaceOfMedia
+    from langfuse_otel._otlp import Part
+    from langfuse_otel._records import Finished, Observation
+    from langfuse_otel._spans import InPlaceOfMedia, Resource
     from langfuse_otel.settings import Settings
 
-    Key = tuple[Destination, int, str]
+    Key = tuple[Destination, int, str, str]
     Times = tuple[int, int]
 
 log = logging.getLogger("langfuse_otel")
 
 # How many observations are remembered, to export one that is announced twice only once.
 MAX_REMEMBERED = 10_000
-_remembered: OrderedDict[tuple[Destination, int, str, str], list[Times]] = OrderedDict()
+_remembered: OrderedDict[Key, list[Times]] = OrderedDict()
 _remembering = threading.Lock()
 
 
@@ -55,39 +56,49 @@ class Pipeline:
         )
         self.spans = names_of(settings.spans)
 
-    def export(
-        self, make: Callable[[], Observation], source: object
-    ) -> tuple[Observation, Identity] | None:
-        """Queue the observation that `make` returns, or count why it is not sent.
+    def export(self, take: Callable[[], Finished], source: object) -> Finished | None:
+        """Queue the observation that `take` leads to, or count why it is not sent.
 
         One that was queued before, by another callback for the same call, is neither.
 
         Args:
-            make: reads the call.
-            source: what it is read from; two callbacks for one call have the same.
+            take: takes the call.
+            source: what it is taken from; two callbacks for one call have the same.
 
         Returns:
-            What was queued and where it stands, None if nothing was.
+            What was queued, None if nothing was.
         """
         _process.show_debug_lines(self.settings)
         if self._destination is None:
             self._delivery.lose("no_destination")
             return None
         try:
-            observation = make()
+            finished = self._sampled(take())
         except Exception as error:  # noqa: BLE001 - whatever a caller's object raises when it is read
             self._delivery.lose("unreadable")
             log.warning("langfuse-otel: a call could not be read: %s", type(error).__name__)
             return None
-        identity = identify(observation.clues)
-        _links.remember(observation.clues)
-        if not is_sampled(identity.trace_id, self.settings.sample_rate):
+        if finished is None:
             self._delivery.lose("not_sampled")
-        elif _is_new((self._destination, id(source), observation.level), observation):
-            encode = partial(part_of, observation, identity, self._resource, self._media)
-            self._delivery.submit(Queued(self._destination, observation.size, encode))
-            return observation, identity
+        elif _is_new((self._destination, id(source), finished.level, finished.call_id), finished):
+            encode = partial(_encoded, finished.observe, self._resource, self._media)
+            self._delivery.submit(Queued(self._destination, finished.size, encode))
+            return finished
         return None
+
+    def _sampled(self, finished: Finished) -> Finished | None:
+        """The call, read if its trace has to be known; None if that one is not sent."""
+        if self.settings.sample_rate >= 1:
+            return finished
+        observation = finished.observe()
+        trace_id = identify(observation.clues).trace_id
+        return finished_of(observation) if is_sampled(trace_id, self.settings.sample_rate) else None
+
+
+def _encoded(observe: Callable[[], Observation], resource: Resource, media: InPlaceOfMedia) -> Part:
+    """Read what was taken, where nobody waits for it."""
+    observation = observe()
+    return part_of(observation, identify(observation.clues), resource, media)
 
 
 def is_sampled(trace_id: int, rate: float) -> bool:
@@ -122,15 +133,15 @@ def _chosen(settings: Settings, destination: Destination) -> str:
     )
 
 
-def _is_new(key: Key, observation: Observation) -> bool:
+def _is_new(key: Key, finished: Finished) -> bool:
     """Whether no other callback has brought this call.
 
     LiteLLM (1.106) may log a call for each of two nested functions of its own: both have the same
     data, and the time of one lies within that of the other. Attempts follow one another.
     """
-    times = observation.started_ns, observation.ended_ns
+    times = finished.started_ns, finished.ended_ns
     with _remembering:
-        earlier = _remembered.setdefault((*key, observation.clues.call_id), [])
+        earlier = _remembered.setdefault(key, [])
         is_new = not any(_overlap(times, other) for other in earlier)
         if is_new:
             earlier.append(times)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
 ObservationType = Literal[
@@ -155,6 +155,28 @@ class Observation:
         """About how many bytes it holds: the content, and a constant for the rest."""
         texts = (self.input, self.output, self.metadata, self.trace.metadata, self.status_message)
         return 1_000 + sum(len(text) for text in texts if text)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What is to be exported: `observe` reads it, and the rest is known before that.
+
+    `call_id`, `level` and the times tell it from others; `size` is about the bytes that it holds.
+    """
+
+    call_id: str
+    level: Level
+    started_ns: int
+    ended_ns: int
+    size: int
+    observe: Callable[[], Observation]
+
+
+def finished_of(observation: Observation) -> Finished:
+    """Return an observation that was read already."""
+    o = observation
+    times = o.started_ns, o.ended_ns
+    return Finished(o.clues.call_id, o.level, *times, o.size, lambda: observation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,16 +18,18 @@ from opentelemetry import trace
 from langfuse_otel import _links, _process, _retries, _streams
 from langfuse_otel._call import call_id_of
 from langfuse_otel._guardrails import guardrails_of
+from langfuse_otel._identity import identify
 from langfuse_otel._litellm import (
     is_cut_short,
     is_proxied,
     is_unauthenticated,
-    observation_of,
+    observation_from,
     partial_observation_of,
+    snapshot_of,
     unread_observation_of,
 )
 from langfuse_otel._pipeline import Pipeline
-from langfuse_otel._records import Parent
+from langfuse_otel._records import Finished, Parent, finished_of
 from langfuse_otel.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -157,9 +159,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             is_proxied(kwargs) and stream is not None and not stream.is_complete
         )
 
-        def finish(observation: Observation) -> Observation:
-            return unread_observation_of(observation) if was_left else observation
-
+        finish = unread_observation_of if was_left else None
         self._export(kwargs, response, started, ended, finish)
 
     def _failed(self, kwargs: Mapping[str, Any], started: object, ended: object) -> None:
@@ -186,13 +186,14 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         response: object,
         started: object,
         ended: object,
-        finish: Callable[[Observation], Observation],
+        finish: Callable[[Observation], Observation] | None = None,
         *,
         source: Mapping[str, Any] | None = None,
     ) -> None:
         """Hand one finished call over. Nothing that goes wrong here may reach the caller.
 
-        LiteLLM redacts what it hands to a callback. `source` is its dictionary about the call where
+        What changes the observation, `finish`, is done at once, as is what failed; the rest of a
+        call is read later. LiteLLM redacts what it hands to a callback. `source` is its dictionary about the call where
         `kwargs` is a copy that we took ourselves, and redact ourselves.
         """
         try:
@@ -203,20 +204,20 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                 return
             call_id = call_id_of(kwargs) or ""
             ambient = self._ambient.pop(call_id, None) or _active_span()
-            make = partial(
-                observation_of,
-                kwargs,
-                response,
-                started,
-                ended,
-                ambient=ambient,
-                attempt=_retries.attempt_of(call_id),
-                defaults=pipeline.defaults,
-            )
-            exported = pipeline.export(lambda: finish(make()), kwargs if source is None else source)
+            _links.announce(call_id, kwargs, ambient)
+            attempt = _retries.attempt_of(call_id)
+
+            def take() -> Finished:
+                taken = snapshot_of(kwargs, response, started, ended, attempt)
+                observe = partial(observation_from, taken, ambient, pipeline.defaults)
+                if finish is not None:
+                    return finished_of(finish(observe()))
+                times = taken.started_ns, taken.ended_ns
+                return Finished(taken.call_id, "DEFAULT", *times, taken.size, observe)
+
+            exported = pipeline.export(take, kwargs if source is None else source)
             if exported and "guardrails" in pipeline.spans:
-                for guardrail in guardrails_of(kwargs, *exported):
-                    pipeline.export(partial(_itself, guardrail), guardrail)
+                _export_guardrails(pipeline, kwargs, exported)
         except Exception as error:  # noqa: BLE001 - see above; the text might quote the call
             log.warning("langfuse-otel: a call could not be exported: %s", type(error).__name__)
 
@@ -230,6 +231,12 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
 
 def _is_unwanted(kwargs: Mapping[str, Any], spans: tuple[str, ...]) -> bool:
     return "unauthenticated" not in spans and is_unauthenticated(kwargs)
+
+
+def _export_guardrails(pipeline: Pipeline, kwargs: Mapping[str, Any], exported: Finished) -> None:
+    guarded = exported.observe()
+    for guardrail in guardrails_of(kwargs, guarded, identify(guarded.clues)):
+        pipeline.export(partial(finished_of, guardrail), guardrail)
 
 
 def _itself(observation: Observation) -> Observation:
