@@ -174,7 +174,8 @@ class Delivery:
 
     def _work(self, backlog: Backlog, goal: Callable[[], Goal | None]) -> None:
         from langfuse_otel._loop import run  # noqa: PLC0415 - only who sends pays
-        from langfuse_otel._worker import Work, Worker  # noqa: PLC0415 - as above
+        from langfuse_otel._work import Work  # noqa: PLC0415 - as above
+        from langfuse_otel._worker import Worker  # noqa: PLC0415 - as above
 
         work = Work(
             backlog,

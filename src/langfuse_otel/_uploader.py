@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from langfuse_otel._otlp import Part
     from langfuse_otel._sender import Outcome, Rejected, Sender
     from langfuse_otel._uploads import Bearer, Upload
-    from langfuse_otel._worker import Work
+    from langfuse_otel._work import Work
 
 log = logging.getLogger("langfuse_otel")
 

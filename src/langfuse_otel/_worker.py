@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,20 +16,18 @@ from langfuse_otel._backlog import Batch, backoff_s
 from langfuse_otel._batches import BAD_REQUEST, TOO_LARGE, divided, fitting, named, packed
 from langfuse_otel._notices import lost
 from langfuse_otel._sender import Delivered, Rejected, TryLater
+from langfuse_otel._shelf import Shelf
 from langfuse_otel._uploader import Uploader
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
 
-    from langfuse_otel._backlog import Backlog, Goal, Limits, Queued
-    from langfuse_otel._destination import Address, Destination
-    from langfuse_otel._notices import Notices
+    from langfuse_otel._backlog import Goal, Queued
+    from langfuse_otel._destination import Destination
     from langfuse_otel._otlp import Part
     from langfuse_otel._sender import Outcome, Sender
-    from langfuse_otel._spool import Spool
     from langfuse_otel._uploads import Upload
+    from langfuse_otel._work import Work
 
 log = logging.getLogger("langfuse_otel")
 
@@ -38,28 +35,11 @@ log = logging.getLogger("langfuse_otel")
 MOST_ENCODED = 2_048
 # So many refused one by one, and none taken between: the next refused request is not divided.
 MOST_REFUSED = 64
-RECOVER_EVERY_S = 30.0
 SHORTEST_TIMEOUT_S = 0.001
 # After an error of our own, which must neither end the thread nor keep it busy.
 AFTER_ERROR_S = 1.0
 
 GONE = Rejected("its file in the spool is gone", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What workers share with those who submit: the backlog, its lock, and what goes with it.
-
-    `known` are the destinations whose requests may be kept in the spool, by address.
-    """
-
-    backlog: Backlog
-    changed: threading.Condition
-    limits: Limits
-    notices: Notices
-    clock: Callable[[], float]
-    known: Mapping[Address, Destination]
-    spool: Spool | None = None
 
 
 class Worker:
@@ -75,11 +55,11 @@ class Worker:
         self._goal = goal
         self._work = work
         self._sender = sender
-        self._uploader = Uploader(work, sender, self._timeout_s, self._store)
+        self._shelf = Shelf(work)
+        self._uploader = Uploader(work, sender, self._timeout_s, self._shelf.store)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken: asyncio.Event | None = None
         self._requests: set[asyncio.Task[None]] = set()
-        self._recovers_at = 0.0
 
     def wake(self) -> None:
         """Look again at what is to be done. For any thread, and for a signal handler."""
@@ -106,7 +86,7 @@ class Worker:
     def _stepped(self) -> bool:
         """Do what is to be done now; False if that failed. No error of ours ends the thread."""
         try:
-            self._recover()
+            self._shelf.recover()
             self._encode()
             if self._uploader.settle() and self._woken is not None:
                 self._woken.set()
@@ -145,7 +125,7 @@ class Worker:
             backlog, goal = self._work.backlog, self._goal()
             moments = [backlog.queue_due(), backlog.next_due(), backlog.uploads.next_due()]
             moments.append(goal.deadline if goal else None)
-            moments.append(self._recovers_at if self._work.spool else None)
+            moments.append(self._shelf.recovers_at if self._work.spool else None)
             due = [moment for moment in moments if moment is not None]
             return min(due) - self._work.clock() if due else None
 
@@ -172,7 +152,7 @@ class Worker:
                 for destination, parts in encoded.items()
                 for batch in packed(destination, parts, number, work.limits)
             ]
-            self._store(batches)
+            self._shelf.store(batches)
         finally:
             with work.changed:
                 if not work.backlog.is_over:
@@ -222,7 +202,7 @@ class Worker:
     async def _deliver(self, batch: Batch) -> None:
         """Send one batch and book what became of it."""
         outcome: Outcome = GONE
-        body = self._body(batch)
+        body = self._shelf.body(batch)
         if body is not None:
             outcome = await self._sender.post(batch.destination, body, self._timeout_s())
         log.debug(
@@ -257,11 +237,6 @@ class Worker:
             return timeout_s
         return max(SHORTEST_TIMEOUT_S, min(timeout_s, goal.deadline - self._work.clock()))
 
-    def _body(self, batch: Batch) -> bytes | None:
-        if batch.file is None or self._work.spool is None:
-            return batch.body
-        return self._work.spool.body(batch.file)
-
     # --- the books
 
     def _book(self, batch: Batch, body: bytes, outcome: Outcome) -> None:
@@ -271,7 +246,7 @@ class Worker:
             self._book_postponed(batch, outcome)
         else:
             pieces = self._pieces(batch, body, outcome)
-            self._store(pieces)
+            self._shelf.store(pieces)
             if pieces:
                 self._book_divided(batch, pieces)
             else:
@@ -281,7 +256,7 @@ class Worker:
         refused = min(batch.spans, outcome.refused)
         if refused:
             self._warn(batch, f"took all but {refused} spans: {outcome.reason}", lost(refused))
-        self._forget(batch)
+        self._shelf.forget(batch)
         with self._work.changed:
             if not self._work.backlog.is_over:
                 self._work.backlog.delivered(batch, size, refused)
@@ -302,14 +277,14 @@ class Worker:
         with self._work.changed:
             if not self._work.backlog.is_over:
                 self._work.backlog.divided(batch, pieces)
-        self._forget(batch)
+        self._shelf.forget(batch)
 
     def _book_refused(self, batch: Batch, body: bytes, outcome: Rejected) -> None:
         is_known = outcome is not GONE and batch.spans == 1
         reason = _REASONS.get(outcome.status, "rejected") if outcome is not GONE else "spool_lost"
         which = f", {named(body)}" if is_known else ""
         self._warn(batch, outcome.reason, f"{lost(batch.spans)} ({reason}{which})")
-        self._forget(batch)
+        self._shelf.forget(batch)
         with self._work.changed:
             if not self._work.backlog.is_over:
                 self._work.backlog.refused(batch, reason, outcome.reason)
@@ -326,60 +301,6 @@ class Worker:
 
     def _warn(self, batch: Batch, reason: str, what: str) -> None:
         self._work.notices.warn(batch.destination.label, reason, what)
-
-    # --- the disk
-
-    def _store(self, batches: Iterable[Batch]) -> None:
-        """Put batches on disk before they are sent, where there is a spool that may have them."""
-        if self._work.spool is not None:
-            for batch in batches:
-                if batch.destination.address in self._work.known:
-                    self._store_one(self._work.spool, batch)
-
-    def _store_one(self, spool: Spool, batch: Batch) -> None:
-        try:
-            batch.file = self._file(spool, batch)
-        except OSError as error:
-            with self._work.changed:
-                self._work.backlog.counts.spool_errors += 1
-            reason = f"cannot write to the spool: {error.strerror or type(error).__name__}"
-            self._work.notices.warn("", reason, "spans wait in memory")
-        if batch.file is not None:
-            batch.body = b""
-
-    def _file(self, spool: Spool, batch: Batch) -> Path | None:
-        """The file that holds it now; older ones are dropped for it. None where it never fits."""
-        if not spool.may_hold(batch.body):
-            return None
-        while not spool.has_room(batch.body):
-            with self._work.changed:
-                oldest = self._work.backlog.drop_oldest_spooled()
-            if oldest is None:
-                return None
-            self._forget(oldest)
-            self._warn(oldest, "the spool is full", lost(oldest.spans))
-        return spool.put(batch.destination.address, batch.spans, batch.body)
-
-    def _forget(self, batch: Batch) -> None:
-        if batch.file is not None and self._work.spool is not None:
-            self._work.spool.remove(batch.file)
-
-    def _recover(self) -> None:
-        """Take over what ended processes left in the spool, now and then."""
-        work = self._work
-        if work.spool is None or work.clock() < self._recovers_at:
-            return
-        self._recovers_at = work.clock() + RECOVER_EVERY_S
-        try:
-            found = work.spool.recover(work.known.__contains__)
-        except OSError as error:
-            reason = f"cannot read the spool: {error.strerror or type(error).__name__}"
-            work.notices.warn("", reason, "what earlier processes left stays there")
-            return
-        with work.changed:
-            work.backlog.recover(
-                [Batch(work.known[one.address], b"", one.spans, 0, one.file) for one in found]
-            )
 
 
 _REASONS = {TOO_LARGE: "too_large"}
