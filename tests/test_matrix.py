@@ -678,7 +678,10 @@ def test_file_or_batch(
 
 
 def test_generate_content_stream(langfuse: Collector, call: Caller) -> None:
-    """A stream of Gemini's is one generation with the whole answer, usage and first token."""
+    """A stream of Gemini's is one generation with the whole answer and usage.
+
+    LiteLLM does not see its first chunk, and a time that is the end's would be a wrong one.
+    """
     call("generate_content", "async stream")
     call.wait(asyncio.to_thread(langfuse.wait_for, 1))
     span = only(langfuse)
@@ -687,7 +690,7 @@ def test_generate_content_stream(langfuse: Collector, call: Caller) -> None:
     assert span.json("langfuse.observation.output")["content"] == ANSWER
     assert span.json("langfuse.observation.usage_details") == BUCKETS
     assert span.json("langfuse.observation.cost_details")["total"] > 0
-    assert "langfuse.observation.completion_start_time" in span.attributes
+    assert "langfuse.observation.completion_start_time" not in span.attributes
 
 
 def test_flush_after_generate_content_stream(langfuse: Collector, call: Caller) -> None:
