@@ -15,7 +15,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.redact_messages import redact_message_input_output_from_logging
 from opentelemetry import trace
 
-from langfuse_otel import _links, _process, _retries, _streams
+from langfuse_otel import _links, _pinned, _process, _retries, _streams
 from langfuse_otel._call import call_id_of
 from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._litellm import (
@@ -28,6 +28,7 @@ from langfuse_otel._litellm import (
 )
 from langfuse_otel._pipeline import Pipeline
 from langfuse_otel._records import Parent
+from langfuse_otel._tenants import tenant_of
 from langfuse_otel.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -125,6 +126,12 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         """Export an asynchronous call that failed."""
         self._failed(kwargs, start_time, end_time)
 
+    async def async_pre_call_hook(
+        self, user_api_key_dict: object, cache: object, data: Mapping[str, Any], call_type: str
+    ) -> None:
+        """Note what the proxy's operator has settled for the key or team of a request."""
+        _pinned.note(data.get("litellm_logging_obj"))
+
     async def async_post_call_response_headers_hook(
         self,
         data: Mapping[str, Any],
@@ -202,6 +209,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             if not pipeline.settings.enabled or _is_unwanted(kwargs, pipeline.spans):
                 return
             call_id = call_id_of(kwargs) or ""
+            tenant = tenant_of(kwargs, _pinned.of_call(call_id))
             ambient = self._ambient.pop(call_id, None) or _active_span()
             make = partial(
                 observation_of,
@@ -211,12 +219,13 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                 ended,
                 ambient=ambient,
                 attempt=_retries.attempt_of(call_id),
-                defaults=pipeline.defaults,
+                defaults=pipeline.defaults_for(tenant),
             )
-            exported = pipeline.export(lambda: finish(make()), kwargs if source is None else source)
+            told = kwargs if source is None else source
+            exported = pipeline.export(lambda: finish(make()), told, tenant)
             if exported and "guardrails" in pipeline.spans:
                 for guardrail in guardrails_of(kwargs, *exported):
-                    pipeline.export(partial(_itself, guardrail), guardrail)
+                    pipeline.export(partial(_itself, guardrail), guardrail, tenant)
         except Exception as error:  # noqa: BLE001 - see above; the text might quote the call
             log.warning("langfuse-otel: a call could not be exported: %s", type(error).__name__)
 
@@ -265,6 +274,9 @@ class StayingLogger(LangfuseOtelLogger):
         manager.add_litellm_failure_callback(self)
         manager.add_litellm_async_success_callback(self)
         manager.add_litellm_async_failure_callback(self)
+
+    # LiteLLM asks a class for this hook, not what it inherits from.
+    async_pre_call_hook = LangfuseOtelLogger.async_pre_call_hook
 
     def log_pre_api_call(self, model: str, messages: object, kwargs: Mapping[str, Any]) -> None:
         """As the base class, and come back to a list that was replaced."""
