@@ -75,9 +75,10 @@ class Routes:
     def _of_tenant(self, unit: Unit) -> Destination:
         found = self._tenants.get(unit)
         if found is None:
-            found = self._tenants[unit] = langfuse_destination(*unit)
-            if self._settings.spool_tenants:
+            found = langfuse_destination(*unit)
+            if self._settings.spool_tenants and len(self._tenants) < MAX_TENANTS:
                 self._keep(found)
+            self._tenants[unit] = found
             if len(self._tenants) > MAX_TENANTS:
                 self._tenants.popitem(last=False)
         return found
