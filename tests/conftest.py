@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from langfuse_otel import _pipeline, _process, settings
+from langfuse_otel import _pinned, _pipeline, _process, settings
 from langfuse_otel.testing import Collector
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def fresh_process() -> Iterator[None]:
         _process._delivery.shutdown(1.0)
         _process._delivery = None
     _pipeline._remembered.clear()
+    _pinned._calls.clear()
     settings._warn_once.cache_clear()
     logging.getLogger("langfuse_otel").setLevel(logging.NOTSET)
 

@@ -77,7 +77,8 @@ def _config(upstream: str, callbacks: Sequence[str], more: Mapping[str, Any]) ->
         "general_settings": {"master_key": MASTER_KEY},
     }
     config["model_list"] += more.get("model_list", [])
-    config["general_settings"] |= more.get("general_settings", {})
+    for section in ("litellm_settings", "general_settings"):
+        config[section] |= more.get(section, {})
     return json.dumps({**more, **config})
 
 

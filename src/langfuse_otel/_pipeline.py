@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from langfuse_otel import _process
 from langfuse_otel._backlog import Queued
 from langfuse_otel._identity import identify
 from langfuse_otel._records import Defaults, finished_of
+from langfuse_otel._routes import Routes
 from langfuse_otel._spans import part_of, resource_of
+from langfuse_otel._tenants import NOBODY
 from langfuse_otel.settings import environment_name, names_of
 
 if TYPE_CHECKING:
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
     from langfuse_otel._destination import Destination
     from langfuse_otel._otlp import Part
     from langfuse_otel._records import Finished, Observation
-    from langfuse_otel._spans import InPlaceOfMedia, Resource
+    from langfuse_otel._spans import InPlaceOfMedia
+    from langfuse_otel._tenants import Tenant
     from langfuse_otel.settings import Settings
 
     Key = tuple[Destination, int, str, str]
@@ -37,26 +41,28 @@ _remembering = threading.Lock()
 
 
 class Pipeline:
-    """Takes observations for the destination that the settings name."""
+    """Takes observations for the destinations that the settings and the calls themselves name."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._delivery = _process.delivery(settings)
-        environment = environment_name(settings.environment or "") or None
-        self._resource = resource_of(settings.service_name, environment, settings.release)
-        self._destination = _destination(settings) if settings.enabled else None
-        if self._destination is not None:
-            self._delivery.keep(self._destination)
-            self._media = _in_place_of_media(settings, self._destination)
+        self._routes = Routes(settings, self._delivery.keep)
         self.defaults = Defaults(
             names_of(settings.user_from),
-            environment,
+            environment_name(settings.environment or "") or None,
             settings.release,
             settings.ignore_context_propagation,
         )
         self.spans = names_of(settings.spans)
 
-    def export(self, take: Callable[[], Finished], source: object) -> Finished | None:
+    def defaults_for(self, tenant: Tenant) -> Defaults:
+        """Return what holds for a call: the settings, but for the environment that it names."""
+        environment = environment_name(tenant.environment or "")
+        return replace(self.defaults, environment=environment) if environment else self.defaults
+
+    def export(
+        self, take: Callable[[], Finished], source: object, tenant: Tenant = NOBODY
+    ) -> Finished | None:
         """Queue the observation that `take` leads to, or count why it is not sent.
 
         One that was queued before, by another callback for the same call, is neither.
@@ -64,13 +70,15 @@ class Pipeline:
         Args:
             take: takes the call.
             source: what it is taken from; two callbacks for one call have the same.
+            tenant: the project that the call asks for.
 
         Returns:
             What was queued, None if nothing was.
         """
         _process.show_debug_lines(self.settings)
-        if self._destination is None:
-            self._delivery.lose("no_destination")
+        route = self._routes.of(tenant)
+        if isinstance(route, str):
+            self._delivery.lose(route)
             return None
         try:
             finished = self._sampled(take())
@@ -80,9 +88,10 @@ class Pipeline:
             return None
         if finished is None:
             self._delivery.lose("not_sampled")
-        elif _is_new((self._destination, id(source), finished.level, finished.call_id), finished):
-            encode = partial(_encoded, finished.observe, self._resource, self._media)
-            self._delivery.submit(Queued(self._destination, finished.size, encode))
+        elif _is_new((route, id(source), finished.level, finished.call_id), finished):
+            media = _in_place_of_media(self.settings, route)
+            encode = partial(_encoded, finished.observe, self.settings, media)
+            self._delivery.submit(Queued(route, finished.size, encode))
             return finished
         return None
 
@@ -95,9 +104,10 @@ class Pipeline:
         return finished_of(observation) if is_sampled(trace_id, self.settings.sample_rate) else None
 
 
-def _encoded(observe: Callable[[], Observation], resource: Resource, media: InPlaceOfMedia) -> Part:
+def _encoded(observe: Callable[[], Observation], settings: Settings, media: InPlaceOfMedia) -> Part:
     """Read what was taken, where nobody waits for it."""
     observation = observe()
+    resource = resource_of(settings.service_name, observation.environment, settings.release)
     return part_of(observation, identify(observation.clues), resource, media)
 
 
@@ -106,31 +116,12 @@ def is_sampled(trace_id: int, rate: float) -> bool:
     return trace_id & (2**64 - 1) < round(rate * 2**64)
 
 
-def _destination(settings: Settings) -> Destination | None:
-    try:
-        destination = settings.destination()
-    except ValueError as error:
-        log.warning("langfuse-otel: calls are not sent: %s", error)
-        return None
-    log.debug("langfuse-otel: %s", _chosen(settings, destination))
-    return destination
-
-
 def _in_place_of_media(settings: Settings, destination: Destination) -> InPlaceOfMedia:
     """Only Langfuse has an API for media."""
     if settings.inline_media:
         return "media"
     is_uploaded = settings.media_upload_enabled and destination.kind == "langfuse"
     return "reference" if is_uploaded else "marker"
-
-
-def _chosen(settings: Settings, destination: Destination) -> str:
-    if destination.kind != "langfuse":
-        return f"spans go to {destination.traces_url}, an OpenTelemetry endpoint"
-    return (
-        f"spans go to {destination.traces_url} (host from {settings.source('host')}, "
-        f"public key {destination.public_key}, authorization header built)"
-    )
 
 
 def _is_new(key: Key, finished: Finished) -> bool:

@@ -15,7 +15,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.redact_messages import redact_message_input_output_from_logging
 from opentelemetry import trace
 
-from langfuse_otel import _links, _process, _retries, _streams
+from langfuse_otel import _links, _pinned, _process, _retries, _streams
 from langfuse_otel._call import call_id_of
 from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._identity import identify
@@ -30,6 +30,7 @@ from langfuse_otel._litellm import (
 )
 from langfuse_otel._pipeline import Pipeline
 from langfuse_otel._records import Finished, Parent, finished_of
+from langfuse_otel._tenants import tenant_of
 from langfuse_otel.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from langfuse_otel._records import Observation
     from langfuse_otel._retries import Unreported
     from langfuse_otel._streams import Stream
+    from langfuse_otel._tenants import Tenant
 
 log = logging.getLogger("langfuse_otel")
 
@@ -127,6 +129,12 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         """Export an asynchronous call that failed."""
         self._failed(kwargs, start_time, end_time)
 
+    async def async_pre_call_hook(
+        self, user_api_key_dict: object, cache: object, data: Mapping[str, Any], call_type: str
+    ) -> None:
+        """Note what the proxy's operator has settled for the key or team of a request."""
+        _pinned.note(data.get("litellm_logging_obj"))
+
     async def async_post_call_response_headers_hook(
         self,
         data: Mapping[str, Any],
@@ -203,21 +211,23 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             if not pipeline.settings.enabled or _is_unwanted(kwargs, pipeline.spans):
                 return
             call_id = call_id_of(kwargs) or ""
+            tenant = tenant_of(kwargs, _pinned.of_call(call_id))
             ambient = self._ambient.pop(call_id, None) or _active_span()
             _links.announce(call_id, kwargs, ambient)
             attempt = _retries.attempt_of(call_id)
+            defaults = pipeline.defaults_for(tenant)
 
             def take() -> Finished:
                 taken = snapshot_of(kwargs, response, started, ended, attempt)
-                observe = partial(observation_from, taken, ambient, pipeline.defaults)
+                observe = partial(observation_from, taken, ambient, defaults)
                 if finish is not None:
                     return finished_of(finish(observe()))
                 times = taken.started_ns, taken.ended_ns
                 return Finished(taken.call_id, "DEFAULT", *times, taken.size, observe)
 
-            exported = pipeline.export(take, kwargs if source is None else source)
+            exported = pipeline.export(take, kwargs if source is None else source, tenant)
             if exported and "guardrails" in pipeline.spans:
-                _export_guardrails(pipeline, kwargs, exported)
+                _export_guardrails(pipeline, kwargs, exported, tenant)
         except Exception as error:  # noqa: BLE001 - see above; the text might quote the call
             log.warning("langfuse-otel: a call could not be exported: %s", type(error).__name__)
 
@@ -233,10 +243,12 @@ def _is_unwanted(kwargs: Mapping[str, Any], spans: tuple[str, ...]) -> bool:
     return "unauthenticated" not in spans and is_unauthenticated(kwargs)
 
 
-def _export_guardrails(pipeline: Pipeline, kwargs: Mapping[str, Any], exported: Finished) -> None:
+def _export_guardrails(
+    pipeline: Pipeline, kwargs: Mapping[str, Any], exported: Finished, tenant: Tenant
+) -> None:
     guarded = exported.observe()
     for guardrail in guardrails_of(kwargs, guarded, identify(guarded.clues)):
-        pipeline.export(partial(finished_of, guardrail), guardrail)
+        pipeline.export(partial(finished_of, guardrail), guardrail, tenant)
 
 
 def _itself(observation: Observation) -> Observation:
@@ -272,6 +284,9 @@ class StayingLogger(LangfuseOtelLogger):
         manager.add_litellm_failure_callback(self)
         manager.add_litellm_async_success_callback(self)
         manager.add_litellm_async_failure_callback(self)
+
+    # LiteLLM asks a class for this hook, not what it inherits from.
+    async_pre_call_hook = LangfuseOtelLogger.async_pre_call_hook
 
     def log_pre_api_call(self, model: str, messages: object, kwargs: Mapping[str, Any]) -> None:
         """As the base class, and come back to a list that was replaced."""

@@ -216,6 +216,24 @@ class Settings(BaseSettings):
         description="Most that the folder holds, in bytes. Beyond it the oldest are dropped, counted.",
         examples=["2147483648"],
     )
+    spool_tenants: bool = Field(
+        default=False,
+        validation_alias="LANGFUSE_OTEL_SPOOL_TENANTS",
+        description=(
+            "Whether the folder keeps requests for the projects that calls name themselves, too. "
+            "Secret keys are never in it."
+        ),
+        examples=["true"],
+    )
+    allowed_hosts: Unquoted = Field(
+        "",
+        validation_alias="LANGFUSE_OTEL_ALLOWED_HOSTS",
+        description=(
+            "Langfuse hosts that a request to the proxy may name, beside yours and Langfuse's cloud: "
+            "`host`, `host:port`, or `*.suffix` for names below it over https."
+        ),
+        examples=["langfuse.example.com,*.langfuse.example.org"],
+    )
     media_upload_enabled: bool = Field(
         default=True,
         validation_alias="LANGFUSE_MEDIA_UPLOAD_ENABLED",

@@ -1,0 +1,54 @@
+"""Which addresses of Langfuse a request to the proxy may name. Pure.
+
+A proxy can reach what its clients cannot. So a request's address is refused unless it is known: the
+operator's own, a region of Langfuse's cloud, or one that the operator allows.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+from langfuse_otel._destination import host_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CLOUD = frozenset(f"{region}cloud.langfuse.com" for region in ("", "us.", "jp.", "hipaa."))
+
+# Readers of addresses differ in what they make of odd ones; none is odd here.
+_PLAIN = re.compile(r"https?://([a-z0-9-]+[.])*[a-z0-9-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+
+def is_allowed(host: str, operators: str | None, allowed: Iterable[str]) -> bool:
+    """Whether a request may name `host`.
+
+    Args:
+        host: what the request says.
+        operators: the address that the settings mean.
+        allowed: the operator's list: `host`, `host:port`, an address, or `*.suffix`.
+    """
+    try:
+        url = host_url(host)
+    except ValueError:
+        return False
+    if not _PLAIN.fullmatch(url) or "/.." in url:
+        return False
+    parts = urlsplit(url)
+    return url == operators or _is_cloud(parts) or any(_is_meant(parts, entry) for entry in allowed)
+
+
+def _is_cloud(parts: SplitResult) -> bool:
+    return parts.scheme == "https" and parts.netloc in CLOUD
+
+
+def _is_meant(parts: SplitResult, entry: str) -> bool:
+    """A suffix allows names alone, and no plain http: an address or a port is to be written out."""
+    entry = entry.lower().rstrip("/")
+    if not entry.startswith("*."):
+        return entry in {parts.netloc, parts.geturl().lower()}
+    last = parts.netloc.rpartition(".")[2]
+    is_name = parts.scheme == "https" and ":" not in parts.netloc and not _NUMBER.fullmatch(last)
+    return is_name and parts.netloc.endswith(entry.removeprefix("*"))

@@ -1,0 +1,127 @@
+"""Where each call goes: to the project that the settings name, or to the one that it names itself."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Literal
+
+from langfuse_otel._destination import host_url, langfuse_destination
+from langfuse_otel._hosts import is_allowed
+from langfuse_otel.settings import host_or_text, names_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langfuse_otel._destination import Destination
+    from langfuse_otel._tenants import Tenant
+    from langfuse_otel.settings import Settings
+
+    Unit = tuple[str, str, str]
+
+# Why a call goes nowhere.
+Astray = Literal["no_destination", "incomplete_credentials", "host_not_allowed"]
+
+log = logging.getLogger("langfuse_otel")
+
+# Key pairs that are remembered, the newest.
+MAX_TENANTS = 10_000
+
+# Refused hosts that are named in the log: whoever asks for more of them does not fill it.
+MAX_NAMED = 100
+
+
+class Routes:
+    """Finds the destination of each call.
+
+    Args:
+        settings: name the one for calls that name none.
+        keep: lets the requests for a destination be kept in the spool.
+    """
+
+    def __init__(self, settings: Settings, keep: Callable[[Destination], None]) -> None:
+        self._settings = settings
+        self._keep = keep
+        self._allowed = names_of(settings.allowed_hosts)
+        self._tenants: OrderedDict[Unit, Destination] = OrderedDict()
+        self._warned: set[str] = set()
+        self._missing = "the library is turned off"
+        self._default = self._of_settings() if settings.enabled else None
+        if self._default is not None:
+            keep(self._default)
+
+    def of(self, tenant: Tenant) -> Destination | Astray:
+        """Return where a call goes, or why it goes nowhere."""
+        if not tenant.has_project:
+            return self._default or self._nowhere()
+        if not (tenant.public_key and tenant.secret_key):
+            self._warn(
+                "incomplete_credentials",
+                "a call that names its own project is not sent: langfuse_public_key and "
+                "langfuse_secret_key belong together",
+            )
+            return "incomplete_credentials"
+        host = self._settings.host if tenant.host is None else tenant.host
+        if not self._may_name(tenant, host):
+            self._refuse(host)
+            return "host_not_allowed"
+        return self._of_tenant((host, tenant.public_key, tenant.secret_key))
+
+    def _may_name(self, tenant: Tenant, host: str) -> bool:
+        if tenant.is_host_foreign:
+            return is_allowed(host, host_or_text(self._settings.host), self._allowed)
+        return _is_address(host)
+
+    def _of_tenant(self, unit: Unit) -> Destination:
+        found = self._tenants.get(unit)
+        if found is None:
+            found = langfuse_destination(*unit)
+            if self._settings.spool_tenants and len(self._tenants) < MAX_TENANTS:
+                self._keep(found)
+            self._tenants[unit] = found
+            if len(self._tenants) > MAX_TENANTS:
+                self._tenants.popitem(last=False)
+        return found
+
+    def _of_settings(self) -> Destination | None:
+        try:
+            destination = self._settings.destination()
+        except ValueError as error:
+            self._missing = str(error)
+            return None
+        log.debug("langfuse-otel: %s", _chosen(self._settings, destination))
+        return destination
+
+    def _nowhere(self) -> Astray:
+        self._warn("no_destination", f"calls are not sent: {self._missing}")
+        return "no_destination"
+
+    def _refuse(self, host: str) -> None:
+        if len(self._warned) < MAX_NAMED:
+            shown = f"{host[:100]!a}"
+            self._warn(
+                f"host {shown}",
+                f"calls for the host {shown} are not sent; where that is in your interest, name it "
+                "in LANGFUSE_OTEL_ALLOWED_HOSTS",
+            )
+
+    def _warn(self, about: str, text: str) -> None:
+        if about not in self._warned:
+            self._warned.add(about)
+            log.warning("langfuse-otel: %s", text)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(host_url(host))
+    except ValueError:
+        return False
+
+
+def _chosen(settings: Settings, destination: Destination) -> str:
+    if destination.kind != "langfuse":
+        return f"spans go to {destination.traces_url}, an OpenTelemetry endpoint"
+    return (
+        f"spans go to {destination.traces_url} (host from {settings.source('host')}, "
+        f"public key {destination.public_key}, authorization header built)"
+    )
