@@ -227,8 +227,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                 attempt=_retries.attempt_of(call_id),
                 defaults=pipeline.defaults_for(tenant),
             )
-            told = kwargs if source is None else source
-            exported = pipeline.export(lambda: finish(make()), told, tenant)
+            exported = pipeline.export(lambda: finish(make()), source or kwargs, tenant)
             if exported and "guardrails" in pipeline.spans:
                 for guardrail in guardrails_of(kwargs, *exported):
                     pipeline.export(partial(_itself, guardrail), guardrail, tenant)
