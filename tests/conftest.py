@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from langfuse_otel import _pinned, _pipeline, _process, settings
+from langfuse_otel import _pinned, _pipeline, _process, _routes, settings
 from langfuse_otel.testing import Collector
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def fresh_process() -> Iterator[None]:
         _process._delivery = None
     _pipeline._remembered.clear()
     _pinned._calls.clear()
+    _routes._warned.clear()
     settings._warn_once.cache_clear()
     logging.getLogger("langfuse_otel").setLevel(logging.NOTSET)
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import gc
 import logging
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import litellm
@@ -339,6 +340,23 @@ def test_host_of_a_request(house: House, caplog: pytest.LogCaptureFixture, allow
     assert len(house.spans) == 2 * allowed
     assert dict(langfuse_otel.stats().dropped) == ({} if allowed else {"host_not_allowed": 2})
     assert caplog.text.count("LANGFUSE_OTEL_ALLOWED_HOSTS") == int(not allowed)
+
+
+@pytest.mark.parametrize("hook", ["async_pre_call_hook", "async_pre_call_deployment_hook"])
+def test_host_of_the_operator(house: House, hook: str) -> None:
+    """A host that the operator settled is honoured, whichever hook LiteLLM tells it first."""
+    named = {**ALICE, "langfuse_host": house.url}
+    told = SimpleNamespace(litellm_call_id="call-1", _trusted_callback_vars=tuple(named.items()))
+    logger = LangfuseOtelLogger()
+    data = {"litellm_logging_obj": told}
+    if hook == "async_pre_call_hook":
+        asyncio.run(logger.async_pre_call_hook(None, None, data, "completion"))
+    else:
+        asyncio.run(logger.async_pre_call_deployment_hook(data, None))
+    logger.log_success_event(a_request(**named), a_response(), STARTED, ENDED)
+    assert langfuse_otel.flush(20)
+
+    assert [pair_of(span.headers) for span in house.spans] == [("pk-alice", "sk-alice")]
 
 
 def test_log_of_many_hosts(caplog: pytest.LogCaptureFixture) -> None:

@@ -57,14 +57,24 @@ def test_tenant_of_a_call(asked: dict[str, Any], expected: Tenant) -> None:
         ({**PAIR, **EVIL}, {}, Tenant("pk-a", "sk-a", EVIL["langfuse_host"], is_host_foreign=True)),
         ({**KEYS, **HOST}, {**KEYS, **HOST}, Tenant("pk-key", "sk-key", HOST["langfuse_host"])),
         ({**KEYS, **EVIL}, KEYS, Tenant("pk-key", "sk-key")),
-        ({**PAIR, **EVIL}, {**KEYS, **HOST}, Tenant("pk-key", "sk-key", HOST["langfuse_host"])),
+        (
+            {**KEYS, **EVIL, "langfuse_secret": "theirs"},
+            {"langfuse_public_key": "pk-key", "langfuse_secret_key": "sk-key"},
+            Tenant("pk-key", "sk-key"),
+        ),
+        (PAIR, KEYS, Tenant("pk-a", "sk-a")),
+        (
+            {**PAIR, **HOST},
+            {**KEYS, **HOST},
+            Tenant("pk-a", "sk-a", HOST["langfuse_host"], is_host_foreign=True),
+        ),
         ({**PAIR, **HOST}, HOST, Tenant("pk-a", "sk-a", HOST["langfuse_host"])),
-        (PAIR, {"langfuse_public_key": "pk-key"}, Tenant("pk-key")),
+        (PAIR, {"langfuse_public_key": "pk-a"}, Tenant("pk-a")),
         (EVIL, {}, Tenant(host=EVIL["langfuse_host"], is_host_foreign=True)),
         (
-            {"langfuse_environment": "theirs"},
+            {**PAIR, "langfuse_environment": "ours"},
             {"langfuse_environment": "ours"},
-            Tenant(environment="ours"),
+            Tenant("pk-a", "sk-a", environment="ours"),
         ),
     ],
 )
@@ -153,10 +163,16 @@ def test_hosts_that_a_request_may_name(host: str, expected: bool) -> None:
     assert is_allowed(host, OPERATORS, ALLOWED) is expected
 
 
-@pytest.mark.parametrize("entry", ["*.", "*.1", "*.0.0.1", "*", "*.com"])
+@pytest.mark.parametrize("entry", ["*.", "*.1", "*.0.0.1", "*.0.0.1:3000", "*", "*.com"])
 def test_suffix_allows_names_alone(entry: str) -> None:
     """A suffix, however short, allows no address by number and none without a name before it."""
-    refused = ("http://127.0.0.1", "https://127.0.0.1", "https://com", "https://a.com.")
+    refused = (
+        "http://127.0.0.1",
+        "https://127.0.0.1",
+        "https://127.0.0.1:3000",
+        "https://com",
+        "https://a.com.",
+    )
 
     assert not any(is_allowed(host, None, [entry]) for host in refused)
 
@@ -167,12 +183,11 @@ def logged(call_id: object, variables: object) -> SimpleNamespace:
 
 
 def test_pinned() -> None:
-    """The operator's variables are known by the id of the call, until a call of that id has none."""
+    """The operator's variables are known by the id of the call, however often they are told."""
     _pinned.note(logged("one", (("langfuse_host", "https://a.example"),)))
-    assert _pinned.of_call("one") == HOST
-
     _pinned.note(logged("one", ()))
-    assert _pinned.of_call("one") == {}
+
+    assert _pinned.of_call("one") == HOST
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What the operator's settings say of the key or team behind a call to LiteLLM's proxy.
 
-LiteLLM (1.106) keeps it on its logging object, which it shows to the proxy's hook before the call
-and to no callback after it. A body may hold anything, but no object of that kind.
+LiteLLM (1.106) keeps it on its logging object, which it shows to the hooks before a call and to no
+callback after it. A body may hold anything, but no object of that kind.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ def note(logging: object) -> None:
     """Remember the operator's variables for the call that LiteLLM's object `logging` is about."""
     call_id = getattr(logging, "litellm_call_id", None)
     variables = getattr(logging, "_trusted_callback_vars", None)
-    if isinstance(call_id, str) and isinstance(variables, tuple):
-        _calls.pop(call_id, None)
-        if variables:
-            _calls[call_id] = MappingProxyType(dict(variables))
+    if isinstance(call_id, str) and isinstance(variables, tuple) and variables:
+        _calls[call_id] = MappingProxyType(dict(variables))
+        _calls.move_to_end(call_id)
         while len(_calls) > MAX_CALLS:
             _calls.popitem(last=False)
 

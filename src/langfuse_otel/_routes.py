@@ -30,6 +30,9 @@ MAX_TENANTS = 10_000
 # Refused hosts that are named in the log: whoever asks for more of them does not fill it.
 MAX_NAMED = 100
 
+# What has been said; a process may have several loggers.
+_warned: set[str] = set()
+
 
 class Routes:
     """Finds the destination of each call.
@@ -44,7 +47,6 @@ class Routes:
         self._keep = keep
         self._allowed = names_of(settings.allowed_hosts)
         self._tenants: OrderedDict[Unit, Destination] = OrderedDict()
-        self._warned: set[str] = set()
         self._missing = "the library is turned off"
         self._default = self._of_settings() if settings.enabled else None
         if self._default is not None:
@@ -55,7 +57,7 @@ class Routes:
         if not tenant.has_project:
             return self._default or self._nowhere()
         if not (tenant.public_key and tenant.secret_key):
-            self._warn(
+            _warn(
                 "incomplete_credentials",
                 "a call that names its own project is not sent: langfuse_public_key and "
                 "langfuse_secret_key belong together",
@@ -63,7 +65,7 @@ class Routes:
             return "incomplete_credentials"
         host = self._settings.host if tenant.host is None else tenant.host
         if not self._may_name(tenant, host):
-            self._refuse(host)
+            _refuse(host)
             return "host_not_allowed"
         return self._of_tenant((host, tenant.public_key, tenant.secret_key))
 
@@ -93,22 +95,24 @@ class Routes:
         return destination
 
     def _nowhere(self) -> Astray:
-        self._warn("no_destination", f"calls are not sent: {self._missing}")
+        _warn("no_destination", f"calls are not sent: {self._missing}")
         return "no_destination"
 
-    def _refuse(self, host: str) -> None:
-        if len(self._warned) < MAX_NAMED:
-            shown = f"{host[:100]!a}"
-            self._warn(
-                f"host {shown}",
-                f"calls for the host {shown} are not sent; where that is in your interest, name it "
-                "in LANGFUSE_OTEL_ALLOWED_HOSTS",
-            )
 
-    def _warn(self, about: str, text: str) -> None:
-        if about not in self._warned:
-            self._warned.add(about)
-            log.warning("langfuse-otel: %s", text)
+def _refuse(host: str) -> None:
+    if len(_warned) < MAX_NAMED:
+        shown = f"{host[:100]!a}"
+        _warn(
+            f"host {shown}",
+            f"calls for the host {shown} are not sent; where that is in your interest, name it "
+            "in LANGFUSE_OTEL_ALLOWED_HOSTS",
+        )
+
+
+def _warn(about: str, text: str) -> None:
+    if about not in _warned:
+        _warned.add(about)
+        log.warning("langfuse-otel: %s", text)
 
 
 def _is_address(host: str) -> bool:

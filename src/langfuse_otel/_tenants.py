@@ -67,10 +67,11 @@ def tenant_of(kwargs: Mapping[str, Any], pinned: Mapping[str, str] | None = None
         kwargs: the dictionary that LiteLLM hands to every callback.
         pinned: the operator's variables for the request's key or team.
     """
-    if is_unauthenticated(kwargs):
+    given = mapping_of(kwargs.get("standard_callback_dynamic_params"))
+    if not (given or pinned) or is_unauthenticated(kwargs):
         return NOBODY
-    asked = _texts(mapping_of(kwargs.get("standard_callback_dynamic_params")))
-    operators = _texts(pinned or {})
+    asked = _texts(given)
+    operators = _in_effect(_texts(pinned or {}), asked)
     has_keys = any(name in operators for name in _KEYS)
     unit = operators if has_keys else {**asked, **operators}
     return Tenant(
@@ -91,6 +92,15 @@ def came_by_proxy(kwargs: Mapping[str, Any]) -> bool:
         or kwargs.get("call_type") == "pass_through_endpoint"
         or any("user_api_key_hash" in inlet or "user_api_key" in inlet for inlet in inlets)
     )
+
+
+def _in_effect(operators: dict[str, str], asked: dict[str, str]) -> dict[str, str]:
+    """LiteLLM lays the operator's variables over the request's: others belong to another call.
+
+    Calls are known by an id that the proxy's client may choose.
+    """
+    is_of_the_call = all(asked.get(name) == value for name, value in operators.items())
+    return operators if is_of_the_call else {}
 
 
 def _texts(given: Mapping[str, Any]) -> dict[str, str]:

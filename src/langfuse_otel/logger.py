@@ -135,6 +135,12 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         """Note what the proxy's operator has settled for the key or team of a request."""
         _pinned.note(data.get("litellm_logging_obj"))
 
+    async def async_pre_call_deployment_hook(
+        self, kwargs: Mapping[str, Any], call_type: object
+    ) -> None:
+        """As above: on some routes the proxy asks for the former before LiteLLM has its object."""
+        _pinned.note(kwargs.get("litellm_logging_obj"))
+
     async def async_post_call_response_headers_hook(
         self,
         data: Mapping[str, Any],
