@@ -10,9 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from langfuse_otel._backlog import MAX_WINDOW, Backlog, Batch, Limits, Queued
+from langfuse_otel._backlog import Backlog, Limits, Queued
 from langfuse_otel._counts import Counts
 from langfuse_otel._destination import langfuse_destination
+from langfuse_otel._lanes import MAX_WINDOW, Batch
 
 if TYPE_CHECKING:
     from langfuse_otel._destination import Destination
@@ -45,13 +46,13 @@ def waiting(*sizes: int, spooled: bool = False) -> tuple[Backlog, list[Batch]]:
 def test_requests_that_fail_together_count_once() -> None:
     """An outage that several requests run into doubles the wait once, not with each of them."""
     backlog, _ = waiting(1, 1, 1)
-    [first] = backlog.start(0.0)
+    [first] = backlog.lanes.start(0.0)
     backlog.delivered(first, 1)
-    one, other = backlog.start(0.0)
+    one, other = backlog.lanes.start(0.0)
     for batch in (one, other):
         backlog.postponed(batch, 1.0, "HTTP 503")
 
-    assert backlog.failures(PROJECTS[0]) == 1
+    assert backlog.lanes.failures(PROJECTS[0]) == 1
 
 
 def test_the_oldest_on_disk_goes_first() -> None:
@@ -68,27 +69,27 @@ def test_the_oldest_on_disk_goes_first() -> None:
 def test_who_stands_in_the_row_may_have_to_rest() -> None:
     """When one of two requests has arrived and the other failed, no third goes before its time."""
     backlog, _ = waiting(1, 1, 1, 1)
-    [first] = backlog.start(0.0)
+    [first] = backlog.lanes.start(0.0)
     backlog.delivered(first, 1)
-    one, other = backlog.start(0.0)
+    one, other = backlog.lanes.start(0.0)
     backlog.delivered(one, 1)
     backlog.postponed(other, 1.0, "HTTP 429")
 
-    assert list(backlog.start(0.5)) == []
-    assert list(backlog.start(1.0)) == [other]
+    assert list(backlog.lanes.start(0.5)) == []
+    assert list(backlog.lanes.start(1.0)) == [other]
 
 
 def test_who_lost_all_still_rests() -> None:
     """A destination whose waiting requests were dropped is not asked earlier for that."""
     backlog, [spooled] = waiting(1, spooled=True)
-    assert list(backlog.start(0.0)) == [spooled]
+    assert list(backlog.lanes.start(0.0)) == [spooled]
     backlog.postponed(spooled, 1.0, "HTTP 503")
     assert backlog.drop_oldest_spooled() is spooled
     later = Batch(PROJECTS[0], b"", 1, 0, Path("later.request"))
     backlog.recover([later])
 
-    assert list(backlog.start(0.5)) == []
-    assert list(backlog.start(1.0)) == [later]
+    assert list(backlog.lanes.start(0.5)) == []
+    assert list(backlog.lanes.start(1.0)) == [later]
 
 
 class Delivering(RuleBasedStateMachine):
@@ -168,13 +169,13 @@ class Delivering(RuleBasedStateMachine):
     @rule()
     def start(self) -> None:
         """The worker sends what is due: never what is to wait, never too much at once."""
-        started = list(self.backlog.start(self.now))
+        started = list(self.backlog.lanes.start(self.now))
         for batch in started:
             assert self.resting.get(batch.destination, 0.0) <= self.now
         self.started += started
         under_way = Counter(batch.destination for batch in self.started)
         assert all(number <= MAX_WINDOW for number in under_way.values())
-        assert self.backlog.next_due() != 0.0
+        assert self.backlog.lanes.next_due() != 0.0
 
     @precondition(lambda self: self.started)
     @rule(data=st.data(), refused=st.integers(0, 1))
@@ -190,7 +191,7 @@ class Delivering(RuleBasedStateMachine):
     def postponed(self, data: st.DataObject, wait_s: float) -> None:
         """Nobody took a batch; the wait of the first that failed counts."""
         batch = self.one_of(data)
-        is_resting = self.backlog._lanes[batch.destination].is_resting
+        is_resting = self.backlog.lanes._lanes[batch.destination].is_resting
         self.backlog.postponed(batch, self.now + wait_s, "HTTP 503")
         if not is_resting:
             self.resting[batch.destination] = self.now + wait_s
@@ -199,7 +200,7 @@ class Delivering(RuleBasedStateMachine):
     @rule(data=st.data())
     def given_back(self, data: st.DataObject) -> None:
         """An attempt was broken off."""
-        self.backlog.given_back(self.one_of(data))
+        self.backlog.lanes.returned(self.one_of(data))
 
     @precondition(lambda self: self.started)
     @rule(data=st.data())
@@ -280,12 +281,12 @@ class Delivering(RuleBasedStateMachine):
     @invariant()
     def nobody_is_forgotten(self) -> None:
         """A lane with something to send is in the row, rests, or has its window full."""
-        for lane in self.backlog._lanes.values():
+        for lane in self.backlog.lanes._lanes.values():
             assert lane.waiting or lane.in_flight or lane.is_resting
             if lane.waiting and lane.in_flight < lane.window:
                 assert lane.is_listed or lane.is_resting
-        resting = sorted(str(destination) for _, _, destination in self.backlog._resting)
-        lanes = self.backlog._lanes.items()
+        resting = sorted(str(destination) for _, _, destination in self.backlog.lanes._resting)
+        lanes = self.backlog.lanes._lanes.items()
         assert resting == sorted(str(destination) for destination, lane in lanes if lane.is_resting)
 
     @invariant()
@@ -306,7 +307,7 @@ class Delivering(RuleBasedStateMachine):
                 self.put([True] * 6, spooled=False)
             self.take(6)
             self.now += 1.0
-            self.started += self.backlog.start(self.now)
+            self.started += self.backlog.lanes.start(self.now)
             for batch in self.started:
                 self.backlog.delivered(batch, len(batch.body))
             self.started.clear()
@@ -314,7 +315,7 @@ class Delivering(RuleBasedStateMachine):
 
         assert (after.queued, after.spooled) == (0, self.outcomes["left"])
         assert after.created == before.created
-        assert (self.backlog._lanes, self.backlog._in_flight) == ({}, 0)
+        assert (self.backlog.lanes._lanes, self.backlog.lanes._in_flight) == ({}, 0)
         assert (self.backlog._queued_bytes, self.backlog._batch_bytes) == (0, 0)
 
     # --- helpers
@@ -331,7 +332,7 @@ class Delivering(RuleBasedStateMachine):
 
     def all_batches(self) -> list[Batch]:
         """Return what waits and what is under way."""
-        lanes = self.backlog._lanes.values()
+        lanes = self.backlog.lanes._lanes.values()
         return [*self.started, *(batch for lane in lanes for batch in lane.waiting)]
 
 

@@ -15,10 +15,11 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from langfuse_otel import _worker
-from langfuse_otel._backlog import Limits, Queued, backoff_s
+from langfuse_otel._backlog import Limits, Queued
 from langfuse_otel._compression import decompressed
 from langfuse_otel._delivery import Delivery
 from langfuse_otel._destination import Destination, langfuse_destination
+from langfuse_otel._lanes import backoff_s
 from langfuse_otel._records import Identity
 from langfuse_otel._sender import Delivered, Outcome, Rejected, TryLater
 from langfuse_otel._spans import part_of
@@ -187,7 +188,7 @@ def test_destinations() -> None:
 
     assert delivery.flush(SOON_S)
     assert sorted(langfuse.accepted) == [(ONE.host, [1, 3]), (TWO.host, [2, 4])]
-    assert delivery._backlog._lanes == {}
+    assert delivery._backlog.lanes._lanes == {}
 
 
 @pytest.mark.usefixtures("no_backoff")

@@ -236,7 +236,7 @@ def test_retry_after(deliveries: Callable[..., Delivery], collector: Collector, 
     delivery.submit(an_item(1, of(collector)))
     collector.wait_for_refusals(1)
     until(lambda: delivery.stats().retries == 1)
-    [(until_s, _, _)] = delivery._backlog._resting
+    [(until_s, _, _)] = delivery._backlog.lanes._resting
     left_s = until_s - time.monotonic()
 
     assert 50 < left_s <= 100

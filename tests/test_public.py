@@ -24,6 +24,7 @@ PURE = (
     "_hosts",
     "_identity",
     "_inline",
+    "_lanes",
     "_litellm",
     "_media",
     "_metadata",

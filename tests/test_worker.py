@@ -65,8 +65,8 @@ def test_an_error_while_an_answer_is_booked(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert delivery.flush(SOON_S)
     assert langfuse.arrived == [1]
-    assert delivery._backlog._in_flight == 0
-    assert delivery._backlog._lanes == {}
+    assert delivery._backlog.lanes._in_flight == 0
+    assert delivery._backlog.lanes._lanes == {}
 
 
 @pytest.mark.parametrize("status", [400, 413])
@@ -99,9 +99,9 @@ def test_a_request_that_never_began(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(asyncio.CancelledError):
         delivery.flush(0.1)
 
-    assert delivery._backlog._in_flight == 0
+    assert delivery._backlog.lanes._in_flight == 0
     assert [
-        batch.spans for lane in delivery._backlog._lanes.values() for batch in lane.waiting
+        batch.spans for lane in delivery._backlog.lanes._lanes.values() for batch in lane.waiting
     ] == [1]
 
 

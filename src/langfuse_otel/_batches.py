@@ -5,9 +5,9 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
-from langfuse_otel._backlog import Batch
 from langfuse_otel._compression import compressed, decompressed
 from langfuse_otel._cut import cut
+from langfuse_otel._lanes import Batch
 from langfuse_otel._otlp import ids_of, parts_of, request_of
 
 if TYPE_CHECKING:

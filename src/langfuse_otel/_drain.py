@@ -12,8 +12,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from langfuse_otel._backlog import Batch, backoff_s
 from langfuse_otel._batches import BAD_REQUEST, TOO_LARGE, divided
+from langfuse_otel._lanes import Batch, backoff_s
 from langfuse_otel._process import limits_of
 from langfuse_otel._request_file import Spooled
 from langfuse_otel._sender import Delivered, Rejected, Sender, TryLater

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from langfuse_otel._backlog import Batch
+from langfuse_otel._lanes import Batch
 from langfuse_otel._notices import lost
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from langfuse_otel._backlog import backoff_s
 from langfuse_otel._batches import fitting, packed
+from langfuse_otel._lanes import backoff_s
 from langfuse_otel._media_api import uploaded
 from langfuse_otel._sender import Delivered, TryLater
 from langfuse_otel._uploads import REFUSED_FOR_S
@@ -14,8 +14,8 @@ from langfuse_otel._uploads import REFUSED_FOR_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from langfuse_otel._backlog import Batch
     from langfuse_otel._destination import Destination
+    from langfuse_otel._lanes import Batch
     from langfuse_otel._otlp import Part
     from langfuse_otel._sender import Outcome, Rejected, Sender
     from langfuse_otel._uploads import Bearer, Upload

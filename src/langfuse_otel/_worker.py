@@ -12,8 +12,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from langfuse_otel._backlog import Batch, backoff_s
 from langfuse_otel._batches import BAD_REQUEST, TOO_LARGE, divided, fitting, named, packed
+from langfuse_otel._lanes import Batch, backoff_s
 from langfuse_otel._notices import lost
 from langfuse_otel._sender import Delivered, Rejected, TryLater
 from langfuse_otel._shelf import Shelf
@@ -123,7 +123,7 @@ class Worker:
     def _wait_s(self) -> float | None:
         with self._work.changed:
             backlog, goal = self._work.backlog, self._goal()
-            moments = [backlog.queue_due(), backlog.next_due(), backlog.uploads.next_due()]
+            moments = [backlog.queue_due(), backlog.lanes.next_due(), backlog.uploads.next_due()]
             moments.append(goal.deadline if goal else None)
             moments.append(self._shelf.recovers_at if self._work.spool else None)
             due = [moment for moment in moments if moment is not None]
@@ -188,7 +188,7 @@ class Worker:
 
     def _started(self) -> list[Batch]:
         with self._work.changed:
-            return list(self._work.backlog.start(self._work.clock()))
+            return list(self._work.backlog.lanes.start(self._work.clock()))
 
     def _send(
         self,
@@ -216,7 +216,7 @@ class Worker:
         if request.cancelled():
             with self._work.changed:
                 if not self._work.backlog.is_over:
-                    self._work.backlog.given_back(batch)
+                    self._work.backlog.lanes.returned(batch)
         elif error := request.exception():
             self._book_postponed(batch, TryLater(f"could not be sent: {type(error).__name__}"))
         if self._woken is not None:
@@ -269,7 +269,7 @@ class Worker:
                 return
             wait_s = outcome.after_s
             if wait_s is None:
-                wait_s = backoff_s(work.backlog.failures(batch.destination))
+                wait_s = backoff_s(work.backlog.lanes.failures(batch.destination))
             work.backlog.postponed(batch, work.clock() + wait_s, outcome.reason)
         self._warn(batch, outcome.reason, "it will be tried again")
 
@@ -295,7 +295,7 @@ class Worker:
         if outcome.status not in {BAD_REQUEST, TOO_LARGE}:
             return []
         with self._work.changed:
-            if self._work.backlog.is_refusing(batch.destination, MOST_REFUSED):
+            if self._work.backlog.lanes.is_refusing(batch.destination, MOST_REFUSED):
                 return []
         return divided(batch, body, outcome.status, self._work.limits)
 
