@@ -24,7 +24,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def goals(rows: list[dict[str, Any]]) -> str:
     """Return what had to be and what was."""
     heads = ("goal", "measured", "limit", "")
-    return table(heads, ((r["goal"], _number(r["value"]), r["limit"], _outcome(r)) for r in rows))
+    return table(heads, ((r["goal"], _number(r["value"]), r["limit"], r["verdict"]) for r in rows))
 
 
 def report(results: Results) -> str:
@@ -141,7 +141,3 @@ def _spread(values: list[float]) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
-
-
-def _outcome(row: dict[str, Any]) -> str:
-    return f"{row['verdict']}: {row['note']}" if row["note"] else str(row["verdict"])

@@ -138,7 +138,7 @@ def test_trace_in_langfuse(path: WritePath) -> None:
 
 def orphan(observation: Observation, **trace: object) -> ReceivedSpan:
     """Return an observation whose parent never comes, as Langfuse receives it."""
-    changed = replace(observation, trace=replace(observation.trace, **trace))
+    changed = observation._replace(trace=observation.trace._replace(**trace))
     wire = attributes_of(changed, is_orphan=True)
     return replace(
         received(changed),
@@ -167,7 +167,7 @@ def test_continuation_leaves_the_trace(path: WritePath) -> None:
     """A continuation changes neither name, user, session, tags nor output of the trace."""
     first = received(FULL)
     bare = TraceFields(is_continued=True)
-    later = replace(FULL, name="later", output='"other"', trace=bare, started_ns=FULL.ended_ns)
+    later = FULL._replace(name="later", output='"other"', trace=bare, started_ns=FULL.ended_ns)
     second = replace(received(later), span_id="00000000000000bb", parent_span_id="00000000000000cc")
     view = trace_view([first, second], path)
 
@@ -177,7 +177,7 @@ def test_continuation_leaves_the_trace(path: WritePath) -> None:
 
 def test_continuation_changes_what_it_names() -> None:
     """On the older path a continuation replaces the output that it names."""
-    later = replace(FULL, trace=TraceFields(output='"new"', is_continued=True))
+    later = FULL._replace(trace=TraceFields(output='"new"', is_continued=True))
     second = replace(received(later), span_id="00000000000000bb", parent_span_id="00000000000000cc")
     view = trace_view([received(FULL), second], "legacy")
 
@@ -199,7 +199,7 @@ def test_every_attribute_has_a_golden_case() -> None:
 @pytest.mark.parametrize("path", ["legacy", "direct"])
 def test_failed_call_is_not_priced(path: WritePath) -> None:
     """The explicit zero keeps Langfuse from pricing a failed call by its text."""
-    failed = replace(FULL, usage=None, cost={"total": 0.0})
+    failed = FULL._replace(usage=None, cost={"total": 0.0})
 
     assert shown(failed, path).cost_details == {"total": 0.0}
 

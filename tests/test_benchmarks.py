@@ -126,12 +126,11 @@ def test_verdicts() -> None:
 
 
 def test_goals() -> None:
-    """A limit judges from its side; what is pending or absolute fails nobody."""
+    """A limit judges from its side; what is absolute fails nobody."""
     goal = Goal("a figure", "part", float, at_most=0.2)
 
     assert [goal.verdict(value) for value in (0.2, 0.3, None)] == ["ok", "missed", "not measured"]
     assert Goal("a rate", "part", float, at_least=0.95).verdict(0.9) == "missed"
-    assert replace(goal, pending="for a reason").verdict(0.3) == "pending"
     assert replace(goal, is_judged=False).verdict(0.3) == "informational"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,7 +74,7 @@ def test_wherever_it_is_long(span: Span) -> None:
 
 def test_an_error_that_quotes_a_prompt() -> None:
     """The text of an error stands twice in a span; both are cut."""
-    part = part_of(replace(FULL, status_message="x" * BIG), ROOT, RESOURCE)
+    part = part_of(FULL._replace(status_message="x" * BIG), ROOT, RESOURCE)
     span = only_span(cut(part, 5_000))
 
     assert span.status.message.endswith(MARKER)
@@ -84,7 +83,7 @@ def test_an_error_that_quotes_a_prompt() -> None:
 
 def test_the_marker_keeps_the_first_size() -> None:
     """What is cut again still says how long it was at first."""
-    part: Part | None = part_of(replace(FULL, output="x" * BIG), ROOT, RESOURCE)
+    part: Part | None = part_of(FULL._replace(output="x" * BIG), ROOT, RESOURCE)
     for limit in (50_000, 20_000, 5_000):
         assert part is not None
         part = cut(part, limit)
@@ -99,7 +98,7 @@ def test_the_marker_keeps_the_first_size() -> None:
 
 def test_as_near_as_can_be() -> None:
     """Where the limit is below what must stay, the shortest form is given."""
-    part = part_of(replace(FULL, output="x" * BIG), ROOT, RESOURCE)
+    part = part_of(FULL._replace(output="x" * BIG), ROOT, RESOURCE)
     shortest = cut(part, 1)
 
     assert shortest is not None
@@ -110,7 +109,7 @@ def test_as_near_as_can_be() -> None:
 
 def test_short_fields_stay() -> None:
     """What is short is left as it is, for it would win nothing."""
-    part = part_of(replace(FULL, output="x" * BIG), ROOT, RESOURCE)
+    part = part_of(FULL._replace(output="x" * BIG), ROOT, RESOURCE)
     before, after = only_span(part), only_span(cut(part, 4_000))
     kept = [pair for pair in before.attributes if pair.ByteSize() < LEAST_KEPT]
 

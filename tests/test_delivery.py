@@ -7,7 +7,6 @@ import os
 import threading
 import time
 from collections import deque
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -97,7 +96,7 @@ def an_item(
 ) -> Queued:
     """Return a span whose id is its number."""
     identity = Identity(1, number, None, "call")
-    observation = replace(FULL, output=output)
+    observation = FULL._replace(output=output)
     return Queued(destination, size, partial(part_of, observation, identity, RESOURCE))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 import pytest
 from langfuse import Langfuse
@@ -56,20 +55,20 @@ def test_observation_id() -> None:
     ("clues", "trace_id", "parent_id", "reason"),
     [
         (CALL, trace_id_of("call-1"), None, "call"),
-        (replace(CALL, litellm_trace_id=HEX), int(HEX, 16), None, "litellm"),
-        (replace(CALL, litellm_trace_id=HEX, ambient=AMBIENT), 0xABC, 0xDEF, "context"),
-        (replace(CALL, trace_id=HEX, ambient=AMBIENT), int(HEX, 16), None, "metadata"),
-        (replace(CALL, remote=REMOTE, ambient=AMBIENT), 0x123, 0x456, "traceparent"),
-        (replace(CALL, trace_id=f"{0x123:032x}", remote=REMOTE), 0x123, 0x456, "metadata"),
-        (replace(CALL, trace_id=f"{0xABC:032x}", ambient=AMBIENT), 0xABC, 0xDEF, "metadata"),
+        (CALL._replace(litellm_trace_id=HEX), int(HEX, 16), None, "litellm"),
+        (CALL._replace(litellm_trace_id=HEX, ambient=AMBIENT), 0xABC, 0xDEF, "context"),
+        (CALL._replace(trace_id=HEX, ambient=AMBIENT), int(HEX, 16), None, "metadata"),
+        (CALL._replace(remote=REMOTE, ambient=AMBIENT), 0x123, 0x456, "traceparent"),
+        (CALL._replace(trace_id=f"{0x123:032x}", remote=REMOTE), 0x123, 0x456, "metadata"),
+        (CALL._replace(trace_id=f"{0xABC:032x}", ambient=AMBIENT), 0xABC, 0xDEF, "metadata"),
         (
-            replace(CALL, trace_id=HEX, parent_observation_id="00000000000000aa", ambient=AMBIENT),
+            CALL._replace(trace_id=HEX, parent_observation_id="00000000000000aa", ambient=AMBIENT),
             int(HEX, 16),
             0xAA,
             "metadata",
         ),
         (
-            replace(CALL, parent_observation_id="00000000000000aa", ambient=AMBIENT),
+            CALL._replace(parent_observation_id="00000000000000aa", ambient=AMBIENT),
             0xABC,
             0xAA,
             "context",
@@ -96,24 +95,24 @@ def test_precedence(clues: Clues, trace_id: int, parent_id: int | None, reason: 
 
 def test_generation_id() -> None:
     """A generation id given by the caller is the observation's id."""
-    assert identify(replace(CALL, generation_id="gen-1")).span_id == observation_id_of("gen-1")
+    assert identify(CALL._replace(generation_id="gen-1")).span_id == observation_id_of("gen-1")
 
 
 def test_generation_id_of_a_failed_attempt() -> None:
     """An attempt that others follow leaves the caller's id to the one that answers."""
-    superseded = replace(CALL, generation_id="gen-1", is_superseded=True)
+    superseded = CALL._replace(generation_id="gen-1", is_superseded=True)
 
     assert identify(superseded).span_id == identify(CALL).span_id
 
 
 def test_same_call_same_id() -> None:
     """The same call has the same id whenever it is asked for."""
-    assert identify(CALL) == identify(replace(CALL))
+    assert identify(CALL) == identify(CALL._replace())
 
 
 @pytest.mark.parametrize(
     "other",
-    [replace(CALL, started_ns=2_000), replace(CALL, attempt=1), replace(CALL, call_id="call-2")],
+    [CALL._replace(started_ns=2_000), CALL._replace(attempt=1), CALL._replace(call_id="call-2")],
     ids=["later", "next-attempt", "other-call"],
 )
 def test_other_call_other_id(other: Clues) -> None:
@@ -123,7 +122,7 @@ def test_other_call_other_id(other: Clues) -> None:
 
 def test_continued_trace_has_no_new_root() -> None:
     """A continuation is no root: a root would take over name, input and output of the trace."""
-    identity = identify(replace(CALL, existing_trace_id=HEX))
+    identity = identify(CALL._replace(existing_trace_id=HEX))
 
     assert identity.trace_id == int(HEX, 16)
     assert identity.parent_id is not None
@@ -134,10 +133,10 @@ def test_continued_trace_has_no_new_root() -> None:
     ("clues", "is_orphan"),
     [
         (CALL, False),
-        (replace(CALL, ambient=AMBIENT), True),
-        (replace(CALL, ambient=replace(AMBIENT, in_langfuse=True)), False),
-        (replace(CALL, remote=REMOTE), True),
-        (replace(CALL, parent_observation_id="obs-1"), False),
+        (CALL._replace(ambient=AMBIENT), True),
+        (CALL._replace(ambient=AMBIENT._replace(in_langfuse=True)), False),
+        (CALL._replace(remote=REMOTE), True),
+        (CALL._replace(parent_observation_id="obs-1"), False),
     ],
     ids=["root", "plain-span", "langfuse-span", "remote", "named-parent"],
 )
@@ -167,8 +166,7 @@ def test_traceparent(header: object, parent: Parent | None) -> None:
 
 def test_without_context() -> None:
     """Without context the trace of a traceparent goes too, where LiteLLM wrote it elsewhere."""
-    clues = replace(
-        CALL,
+    clues = CALL._replace(
         trace_id=f"{0x123:032x}",
         litellm_trace_id=f"{0x123:032x}",
         remote=REMOTE,
@@ -176,4 +174,4 @@ def test_without_context() -> None:
     )
 
     assert without_context(clues) == CALL
-    assert without_context(replace(clues, trace_id="mine")).trace_id == "mine"
+    assert without_context(clues._replace(trace_id="mine")).trace_id == "mine"

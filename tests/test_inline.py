@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -172,7 +171,7 @@ SHAPES: dict[str, tuple[Any, Any]] = {
 def test_shapes(value: Any, expected: Any) -> None:
     """Each provider's shape keeps its form, with a text in place of the bytes."""
     text = json_text([{"role": "user", "content": [value]}])
-    seen, uses = without_media(replace(FULL, input=text), shown)
+    seen, uses = without_media(FULL._replace(input=text), shown)
 
     assert json.loads(seen.input or "") == [{"role": "user", "content": [expected]}]
     assert {use.field for use in uses} == {"input"}
@@ -228,7 +227,7 @@ JSON = st.recursive(
 @given(JSON)
 def test_other_json_is_unchanged(value: Any) -> None:
     """What holds no media is not changed by a letter."""
-    observation = replace(FULL, input=json_text(value), metadata=json_text({"a": value}))
+    observation = FULL._replace(input=json_text(value), metadata=json_text({"a": value}))
 
     assert without_media(observation, shown) == (observation, ())
 
@@ -273,9 +272,9 @@ def test_deep_nesting() -> None:
 def test_all_fields() -> None:
     """Media are found in input, output and metadata, of the observation and of its trace."""
     texts = {name: json_text(uri("image/png", PNG + name.encode())) for name in "abcdef"}
-    trace = replace(FULL.trace, input=texts["d"], output=texts["e"], metadata=texts["f"])
-    observation = replace(
-        FULL, input=texts["a"], output=texts["b"], metadata=texts["c"], trace=trace
+    trace = FULL.trace._replace(input=texts["d"], output=texts["e"], metadata=texts["f"])
+    observation = FULL._replace(
+        input=texts["a"], output=texts["b"], metadata=texts["c"], trace=trace
     )
     seen, uses = without_media(observation, shown)
     size = f'"<image/png {len(PNG) + 1}>"'
@@ -295,14 +294,14 @@ def test_all_fields() -> None:
 def test_the_same_media_twice() -> None:
     """What an observation holds twice is one use."""
     text = json_text([uri("image/png", PNG)] * 2)
-    _, uses = without_media(replace(FULL, input=text, output=text), shown)
+    _, uses = without_media(FULL._replace(input=text, output=text), shown)
 
     assert uses == (Use(Medium("image/png", PNG), "input"),)
 
 
 def test_other_texts_later() -> None:
     """A text that stands for media can be exchanged for another."""
-    observation = replace(FULL, input=json_text(["a", uri("image/png", PNG)]))
+    observation = FULL._replace(input=json_text(["a", uri("image/png", PNG)]))
     seen, _ = without_media(observation, shown)
 
     assert with_texts(seen, {SHOWN[PNG]: "gone"}).input == '["a","gone"]'

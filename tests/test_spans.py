@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from langfuse_otel.testing import Collector
 
 ROOT = Identity(trace_id=0xABC, span_id=0xDEF, parent_id=None, reason="call")
-CHILD = replace(ROOT, parent_id=0x123)
+CHILD = ROOT._replace(parent_id=0x123)
 RESOURCE = resource_of("shop", "production", "r-1")
 
 
@@ -75,13 +74,13 @@ def test_scope_and_resource() -> None:
 @pytest.mark.parametrize(("level", "code"), [("ERROR", 2), ("WARNING", 0), ("DEFAULT", 0)])
 def test_status(level: str, code: int) -> None:
     """An error is an error for every reader of OpenTelemetry, too."""
-    assert only_span(replace(FULL, level=level)).status.code == code
+    assert only_span(FULL._replace(level=level)).status.code == code
 
 
 def test_hundreds_of_attributes() -> None:
     """No limit of OpenTelemetry's drops an attribute."""
     many = {f"langfuse.test.{i}": "x" for i in range(300)}
-    span = only_span(replace(FULL, documented=many))
+    span = only_span(FULL._replace(documented=many))
 
     assert set(many) <= {pair.key for pair in span.attributes}
 
@@ -90,19 +89,19 @@ def test_hundreds_of_attributes() -> None:
     "observation",
     [
         FULL,
-        replace(FULL, level="DEFAULT", status_message=None),
-        replace(FULL, level="ERROR", status_message=None),
-        replace(FULL, name="", input="", output="x" * 127),
-        replace(FULL, input="ä" * 128, output="😀" * 20_000, metadata="x" * 2_100_000),
-        replace(FULL, documented={"a": True, "b": False, "c": ("x", "", "ü")}),
+        FULL._replace(level="DEFAULT", status_message=None),
+        FULL._replace(level="ERROR", status_message=None),
+        FULL._replace(name="", input="", output="x" * 127),
+        FULL._replace(input="ä" * 128, output="😀" * 20_000, metadata="x" * 2_100_000),
+        FULL._replace(documented={"a": True, "b": False, "c": ("x", "", "ü")}),
     ],
 )
-@pytest.mark.parametrize("identity", [ROOT, CHILD, replace(CHILD, is_orphan=True)])
+@pytest.mark.parametrize("identity", [ROOT, CHILD, CHILD._replace(is_orphan=True)])
 def test_wire_equals_the_official_exporter(
     collector: Collector, observation: Observation, identity: Identity
 ) -> None:
     """What we send decodes to what OpenTelemetry's own exporter sends for the same spans."""
-    other = replace(identity, span_id=1)
+    other = identity._replace(span_id=1)
     destination = langfuse_destination(collector.url, collector.public_key, collector.secret_key)
     OTLPSpanExporter(destination.traces_url, headers=dict(destination.headers)).export(
         [span_of(observation, one, RESOURCE) for one in (identity, other)]

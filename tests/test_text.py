@@ -68,6 +68,23 @@ def test_values(value: object, expected: object) -> None:
     assert json.loads(json_text(value)) == expected
 
 
+@pytest.mark.parametrize(
+    "objects",
+    [
+        pytest.param([{"id": 2**70}], id="few"),
+        pytest.param([Named, {"id": 2**70}], id="other"),
+        pytest.param([Model(a=2**70)], id="object"),
+        pytest.param([*range(1_000), 2**70], id="many"),
+    ],
+)
+def test_large_integer_beside_long_text(objects: list[object]) -> None:
+    """A large integer is text whatever stands beside it."""
+    text = json_text(["x" * 100_000, *objects, "y"])
+
+    assert f'"{2**70}"' in text
+    assert json.loads(text)[-1] == "y"
+
+
 def test_cycle() -> None:
     """A cycle ends in dots."""
     cycle: dict[str, object] = {"a": 1}

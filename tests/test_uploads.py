@@ -110,7 +110,7 @@ def an_item(
 ) -> Queued:
     """Return a span with images in its input."""
     text = json_text([uri("image/png", content) for content in contents or [PNG]])
-    observation = replace(FULL, input=text)
+    observation = FULL._replace(input=text)
     encode = partial(part_of, observation, Identity(1, number, None, "call"), RESOURCE, media)
     return Queued(destination, observation.size, encode)
 

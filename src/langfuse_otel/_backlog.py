@@ -1,15 +1,15 @@
 """What waits for Langfuse: the state of the delivery, without threads, clocks or I/O.
 
 A span is queued, taken in hand to be encoded, put into a batch that waits in the lane of its
-destination (`_lanes`), started, and at last delivered or dropped; the counts say at any moment where each one
-is. Whoever holds a backlog guards it with one lock and tells it the time, in seconds.
+destination (`_lanes`), started, and at last delivered or dropped; the counts say at any moment
+where each one is. Whoever holds a backlog guards it with one lock and tells it the time, in seconds.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from langfuse_otel._lanes import Lanes
 from langfuse_otel._uploads import Uploads
@@ -56,8 +56,7 @@ class Goal:
     upto: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(NamedTuple):
     """One span on its way: where to, about how many bytes, and how to encode it."""
 
     destination: Destination

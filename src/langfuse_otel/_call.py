@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from langfuse_otel._metadata import CallMetadata, call_metadata
 from langfuse_otel._text import clean
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One callback's arguments, with what is looked up often made safe to read."""
 
     kwargs: Mapping[str, Any]

@@ -105,7 +105,7 @@ def _parsed(text: object) -> object:
 def answer_of(response: object) -> object:
     """The whole message, or the text of a completion; a list of them where there are several."""
     choices = part(response, "choices")
-    if not isinstance(choices, Sequence) or isinstance(choices, str):
+    if not isinstance(choices, (list, Sequence)) or isinstance(choices, str):
         return response
     answers = [_answer(choice) for choice in choices]
     return answers[0] if len(answers) == 1 else answers

@@ -6,7 +6,6 @@ A text keeps its start, any other long value gives way whole; a marker says how 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def cut(part: Part, limit: int) -> Part | None:
             break
         before = _size(place)
         excess -= before - _size(_shorten(place, before, before - excess))
-    shorter = replace(part, span=scope_spans.SerializeToString())
+    shorter = part._replace(span=scope_spans.SerializeToString())
     return shorter if shorter.size < part.size else None
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from langfuse_otel._records import Clues, Identity, Parent
@@ -82,7 +81,7 @@ def without_context(clues: Clues) -> Clues:
     own = clues.litellm_trace_id
     if own and clues.remote and trace_id_of(own) == clues.remote.trace_id:
         own = None
-    return replace(clues, trace_id=given, litellm_trace_id=own, remote=None, ambient=None)
+    return clues._replace(trace_id=given, litellm_trace_id=own, remote=None, ambient=None)
 
 
 def _trace(clues: Clues) -> tuple[int, Reason]:

@@ -7,7 +7,7 @@ the span pays for base64 and hash, not who makes the call.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic_core import SchemaValidator, core_schema, from_json
@@ -123,14 +123,12 @@ def with_texts(observation: Observation, changes: Mapping[str, str]) -> Observat
 
 
 def _with_content(o: Observation, seen: Callable[[Json | None, Field], Json | None]) -> Observation:
-    trace = replace(
-        o.trace,
+    trace = o.trace._replace(
         input=seen(o.trace.input, "input"),
         output=seen(o.trace.output, "output"),
         metadata=seen(o.trace.metadata, "metadata"),
     )
-    return replace(
-        o,
+    return o._replace(
         input=seen(o.input, "input"),
         output=seen(o.output, "output"),
         metadata=seen(o.metadata, "metadata"),

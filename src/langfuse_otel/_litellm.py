@@ -9,9 +9,8 @@ observation is made with what there is.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langfuse_otel._call import Call, call_id_of, is_true, mapping_of, read_call, text_of
 from langfuse_otel._content import default_name, kind_of, model_name
@@ -39,8 +38,7 @@ NO_DEFAULTS = Defaults()
 REDACTED = "redacted-by-litellm"
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """A finished call, taken so that no later change of the caller's objects reaches it.
 
     What may change is JSON text here. LiteLLM's own data, which nobody changes, waits to be read by
@@ -153,8 +151,7 @@ def unread_observation_of(observation: Observation) -> Observation:
     The provider reports usage with the last chunk; before that LiteLLM counts what has come.
     """
     facts = {"stream": "not read to its end", "usage_is_estimated": True}
-    return replace(
-        observation,
+    return observation._replace(
         level="WARNING",
         status_message="The stream was not read to its end.",
         metadata=json_text({**json.loads(observation.metadata or "{}"), **facts}),
@@ -166,7 +163,7 @@ def partial_observation_of(
 ) -> Observation:
     """Return the observation of a stream that failed, with what it had said before."""
     said = None if response is None else kind_of(kwargs).output(response)
-    return observation if said is None else replace(observation, output=_json(said))
+    return observation if said is None else observation._replace(output=_json(said))
 
 
 def clues_of(kwargs: Mapping[str, Any], started_ns: int, ambient: Parent | None = None) -> Clues:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
@@ -106,8 +105,7 @@ _RESERVED_PREFIXES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CallMetadata:
+class CallMetadata(NamedTuple):
     """`fields` by their names in `FIELDS`; `rest` is everything else that the caller gave."""
 
     fields: Mapping[str, Any]

@@ -8,12 +8,11 @@ opentelemetry-proto's `trace.proto`, `common.proto` and `trace_service.proto`.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from google.protobuf.message import Message
 
@@ -49,11 +48,12 @@ KIND_CLIENT = 3
 HAS_IS_REMOTE, IS_REMOTE = 0x100, 0x200
 
 _ONE_BYTE, _TWO_BYTES = 1 << 7, 1 << 14
+# Texts up to this length are encoded once for many spans.
+MAX_REMEMBERED = 200
 _SMALL = tuple(bytes((n,)) for n in range(_ONE_BYTE))
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One span of a request, encoded: what it is of (resource, scope), and itself.
 
     `attachments`: media that it refers to, and that are yet to be uploaded.
@@ -74,17 +74,19 @@ def request_of(parts: Iterable[Part]) -> bytes:
     """Return the body of one `ExportTraceServiceRequest` that carries `parts`."""
     resources: dict[bytes, dict[bytes, list[bytes]]] = {}
     for part in parts:
-        resources.setdefault(part.resource, {}).setdefault(part.scope, []).append(part.span)
-    return b"".join(
-        _field(
-            _RESOURCE_SPANS,
-            resource
-            + b"".join(
-                _field(_SCOPE_SPANS, scope + b"".join(spans)) for scope, spans in scopes.items()
-            ),
+        resources.setdefault(part.resource, {}).setdefault(part.scope, [part.scope]).append(
+            part.span
         )
+    return b"".join(
+        piece
         for resource, scopes in resources.items()
+        for piece in _pieces(_RESOURCE_SPANS, [resource, *_scope_spans(scopes.values())])
     )
+
+
+def _scope_spans(scopes: Iterable[list[bytes]]) -> Iterator[bytes]:
+    for spans in scopes:
+        yield from _pieces(_SCOPE_SPANS, spans)
 
 
 def parts_of(body: bytes) -> list[Part]:
@@ -155,12 +157,12 @@ def span(
         _KIND,
         _SMALL[KIND_CLIENT],
         _TIMES.pack(b"\x39", started_ns, b"\x41", ended_ns),
-        *_attribute_fields(attributes),
+        *[piece for item in attributes.items() for piece in _attribute_pieces(*item)],
         _status(error),
         _FLAGS,
         flags.to_bytes(4, "little"),
     ]
-    return _field(_SPANS, b"".join(fields))
+    return b"".join(_pieces(_SPANS, fields))
 
 
 def ids_of(part: Part) -> tuple[str, str]:
@@ -184,24 +186,21 @@ def _status(error: str | None) -> bytes:
     )
 
 
-def _attribute_fields(attributes: Mapping[str, AttributeValue]) -> list[bytes]:
-    """The pieces of all attributes; texts, which nearly all are, without a piece of their own."""
-    pieces: list[bytes] = []
-    for key, value in attributes.items():
-        if value.__class__ is str:
-            head, text = _head(key), value.encode()
-            size = len(text)
-            if len(head) + size < _ONE_BYTE - 3:  # each of the three lengths is one byte
-                lengths = _SMALL[len(head) + size + 3], _SMALL[size + 2], _SMALL[size]
-            else:
-                length = _varint(size)
-                inner = _varint(size + len(length) + 1)
-                lengths = _varint(len(head + inner + length) + size + 1), inner, length
-            whole, inner, length = lengths
-            pieces += (_ATTRIBUTES, whole, head, inner, _STRING, length, text)
-        else:
-            pieces.append(_attribute(_ATTRIBUTES, key, value))
-    return pieces
+def _attribute_pieces(key: str, value: AttributeValue) -> Sequence[bytes]:
+    """A long text is a piece of its own, so that it is copied once, into the span."""
+    if value.__class__ is not str:
+        return (_attribute(_ATTRIBUTES, key, value),)
+    if len(value) <= MAX_REMEMBERED:
+        return (_short_text(key, value),)
+    text = value.encode()
+    content = _pieces(_STRING, (text,))
+    return _pieces(_ATTRIBUTES, (_head(key), *_pieces(b"", content)))
+
+
+@lru_cache(maxsize=4096)
+def _short_text(key: str, value: str) -> bytes:
+    """Most texts of a call were in the one before: its model, its user, its tags."""
+    return _attribute(_ATTRIBUTES, key, value)
 
 
 @lru_cache(maxsize=4096)
@@ -229,6 +228,11 @@ def _any(value: AttributeValue) -> bytes:
 
 def _field(tag: bytes, content: bytes) -> bytes:
     return tag + _varint(len(content)) + content
+
+
+def _pieces(tag: bytes, content: Sequence[bytes]) -> list[bytes]:
+    """A field whose content is not put together yet: to copy it time and again costs more."""
+    return [tag, _varint(sum(map(len, content))), *content]
 
 
 def _varint(number: int) -> bytes:

@@ -6,7 +6,6 @@ application's own OpenTelemetry set-up is read or changed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
@@ -58,7 +57,7 @@ def part_of(
         size=seen.size,
         encode_with=partial(_encoded_with, seen, identity, of),
     )
-    return replace(part, attachments=attachments)
+    return part._replace(attachments=attachments)
 
 
 def _encoded_with(
