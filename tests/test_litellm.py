@@ -313,7 +313,7 @@ def test_key_and_team() -> None:
 
 
 @pytest.mark.parametrize(("field", "flag"), [("input", "mask_input"), ("output", "mask_output")])
-@pytest.mark.parametrize("value", [True, "true", "yes", 1, "1"])
+@pytest.mark.parametrize("value", [True, "true", "yes", 1, "1", ["yes"], {"why": "law"}])
 def test_masks(field: str, flag: str, value: object) -> None:
     """A masked field holds LiteLLM's redaction text."""
     assert getattr(observed(**{flag: value}), field) == '"redacted-by-litellm"'

@@ -46,8 +46,9 @@ def call_id_of(kwargs: Mapping[str, Any]) -> str | None:
 
 def is_true(value: object) -> bool:
     """Whether a flag is set; in doubt it is, for a mask that fails open leaks."""
-    text = value.strip().lower() if isinstance(value, str) else value
-    return bool(text) and text not in {"false", "0", "no", "off", "none", "null"}
+    if isinstance(value, str):
+        return value.strip().lower() not in {"", "false", "0", "no", "off", "none", "null"}
+    return bool(value)
 
 
 def texts_of(values: object) -> tuple[str, ...]:
