@@ -517,7 +517,7 @@ def test_cut_short(call_type: str, provider: str | None, is_cut: bool) -> None:
     assert [is_cut_short(call) for call in (no, yes, kwargs)] == [is_cut, False, False]
 
 
-@pytest.mark.parametrize("text", ["redacted-by-litellm", "[1]", ""])
+@pytest.mark.parametrize("text", ["redacted-by-litellm", "[1]", "[" * 5_000, ""])
 def test_text_passed_through(text: str) -> None:
     """A passed request that is no JSON object, such as a redacted one, is kept as a message."""
     messages = [{"role": "user", "content": text}]

@@ -98,7 +98,7 @@ def _parsed(text: object) -> object:
     """JSON text as what it says, anything else as it is."""
     try:
         return json.loads(text) if isinstance(text, str) else text
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

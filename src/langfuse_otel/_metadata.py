@@ -10,8 +10,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json
-
 from langfuse_otel._text import json_text
 
 # Fields that mean something to Langfuse. Each may be written with the prefix `langfuse_`, too.
@@ -135,7 +133,7 @@ def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
 
 def _kept(value: Any) -> Any:
     """A copy of what the caller may change later; of what is no JSON, as it will be shown."""
-    return from_json(json_text(value)) if value and isinstance(value, _CHANGEABLE) else value
+    return json.loads(json_text(value)) if value and isinstance(value, _CHANGEABLE) else value
 
 
 def _sdk_inlets(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
@@ -191,7 +189,7 @@ def _header_value(key: str, value: object) -> object:
     if text[:1] in {"{", "["} or text in {"true", "false"}:
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return [tag.strip() for tag in text.split(",")] if key == "langfuse_tags" else value
 
