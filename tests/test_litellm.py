@@ -480,7 +480,18 @@ def test_unauthenticated() -> None:
     assert observed({**known, **FAILURE}, None).level == "WARNING"
 
 
-@pytest.mark.parametrize("value", ["x" * 5_000, 7, None, ["a"], {"a": 1}, float("nan")])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x" * 5_000,
+        7,
+        pytest.param(10**5_000, id="endless"),
+        None,
+        ["a"],
+        {"a": 1},
+        float("nan"),
+    ],
+)
 def test_odd_names(value: object) -> None:
     """A name of any kind becomes one that Langfuse keeps."""
     observation = observed(generation_name=value, trace_name=value)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from langfuse_otel._metadata import CallMetadata, call_metadata
-from langfuse_otel._text import clean
+from langfuse_otel._text import clean, digits
 
 
 class Call(NamedTuple):
@@ -70,5 +70,6 @@ def text_of(value: object) -> str | None:
         return None
     if isinstance(value, str):
         return clean(value) or None
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return str(value) if is_number or isinstance(value, UUID) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return digits(value)
+    return str(value) if isinstance(value, (float, UUID)) else None
