@@ -373,6 +373,8 @@ class LangfusePrompt:
         ({"prompt": {"name": "greeting", "version": "latest"}}, {}, None),
         ({"prompt": {"version": 3}}, {}, None),
         ({"prompt": {"name": "greeting", "version": True}}, {}, None),
+        ({"prompt": {"name": "greeting", "version": 2**64 + 3}}, {}, None),
+        ({"prompt_name": "greeting", "prompt_version": "3" * 5_000}, {}, None),
         ({}, {}, None),
     ],
     ids=[
@@ -385,6 +387,8 @@ class LangfusePrompt:
         "label",
         "no-name",
         "boolean",
+        "large",
+        "endless",
         "none",
     ],
 )
