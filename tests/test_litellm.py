@@ -504,6 +504,15 @@ def test_odd_names(value: object) -> None:
     assert len(observation.trace.name or "") <= 1_000
 
 
+@pytest.mark.parametrize("name", ["model", "call_type"])
+def test_half_a_character(name: str) -> None:
+    """A model's name that UTF-8 cannot hold costs the call nothing but that character."""
+    observation = observed(a_call(**{name: "a\ud800b"}))
+
+    assert "a\ufffdb" in observation.name
+    assert name == "call_type" or observation.model == "a\ufffdb"
+
+
 def test_many_tools_and_keys() -> None:
     """500 tools and 300 metadata keys take nothing else away."""
     call = a_call({f"k{i}": i for i in range(300)}, optional_params={"tools": [TOOL] * 500})
