@@ -18,6 +18,7 @@ from langfuse_otel._litellm import (
     observation_from,
     snapshot_of,
 )
+from langfuse_otel._metadata import FIELDS
 from langfuse_otel._records import Attempt, Defaults, Parent, Prompt, TraceFields
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
@@ -511,6 +512,21 @@ def test_half_a_character(name: str) -> None:
 
     assert "a\ufffdb" in observation.name
     assert name == "call_type" or observation.model == "a\ufffdb"
+
+
+class Undecided:
+    """As an array of numpy's, whose truth nobody can tell."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("ambiguous")
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_value_without_truth(name: str) -> None:
+    """An object that is neither true nor false may stand in any field of the metadata."""
+    observation = observed(a_call({**dict.fromkeys(FIELDS, "given"), name: Undecided()}))
+
+    assert observation.documented
 
 
 def test_many_tools_and_keys() -> None:

@@ -104,8 +104,8 @@ def _user_id(call: Call, user_from: Sequence[str]) -> str | None:
 def prompt_of(call: Call) -> Prompt | None:
     """The prompt that was used: Langfuse's object, a dictionary, name and version, or LiteLLM's."""
     for name, version in _prompts(call):
-        number = _whole_number(version) if name else None
-        if isinstance(name, str) and number is not None:
+        number = _whole_number(version)
+        if isinstance(name, str) and name and number is not None:
             return Prompt(clean(name), number)
     return None
 
