@@ -387,6 +387,9 @@ def test_scores_of_one_trace(client: TestClient) -> None:
         b'{"traceId":"t","name":"n","value":1,"dataType":"CATEGORICAL"}',
         b'{"traceId":"t","name":"n","value":2,"dataType":"BOOLEAN"}',
         b'{"traceId":"t","name":"n","value":1,"dataType":"OTHER"}',
+        b'{"traceId":"t","name":"n","value":1' + b"0" * 400 + b"}",
+        b'{"traceId":"\\ud800","name":"n","value":1}',
+        b'{"traceId":"t","name":"n","value":1,"metadata":' + b"[" * 600 + b"]" * 600 + b"}",
     ],
 )
 def test_bad_score_is_refused(client: TestClient, store: Store, body: bytes) -> None:

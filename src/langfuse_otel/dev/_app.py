@@ -11,6 +11,7 @@ import secrets
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic_core import from_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -239,8 +240,9 @@ async def _body_of(request: Request) -> bytes:
 
 async def _json_in(request: Request) -> Any:
     try:
-        return json.loads(await _body_of(request))
-    except (ValueError, RecursionError):
+        # Refuses half a character, and what is nested too deeply to be kept.
+        return from_json(await _body_of(request), allow_inf_nan=False)
+    except ValueError:
         raise RefusedError(400, "The body is not JSON.") from None
 
 
