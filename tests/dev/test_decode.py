@@ -200,9 +200,20 @@ def test_protobuf_value_is_unwrapped_as_on_the_server(value: AnyValue, text: Any
         ({"kvlistValue": {"values": []}}, '{"kvlistValue":{"values":[]}}'),
         ({"intValue": "x"}, None),
         ({"doubleValue": None}, None),
+        ({"intValue": "9" * 400}, None),
+        ({"doubleValue": 10**400}, None),
         ({"stringValue": "\ud800!"}, "\ufffd!"),
     ],
-    ids=["empty-list", "no-values", "map", "no-number", "null", "half-a-surrogate-pair"],
+    ids=[
+        "empty-list",
+        "no-values",
+        "map",
+        "no-number",
+        "null",
+        "endless",
+        "endless-float",
+        "half-a-surrogate-pair",
+    ],
 )
 def test_json_value_is_unwrapped_as_on_the_server(value: Any, expected: Any) -> None:
     """JSON values follow the same rules, and half a surrogate pair is replaced."""
