@@ -144,6 +144,18 @@ def test_long_body_is_not_read_to_its_end(
     assert answers == [413, 413]
 
 
+@pytest.mark.parametrize("depth", [200, 400, 600, 900])
+def test_deep_value_is_stored_or_refused(client: TestClient, store: Store, depth: int) -> None:
+    """An attribute nested too deeply is refused, and nothing of its request is kept."""
+    deep = '{"boolValue":' + "[" * depth + "]" * depth + "}"
+    body = json.dumps(a_request(odd="ODD")).replace('{"stringValue": "ODD"}', deep)
+    answer = client.post(OTLP, content=body, headers={"content-type": "application/json"})
+    listed = client.get(TRACES)
+
+    assert (answer.status_code, store.span_count()) in {(200, 1), (400, 0)}
+    assert listed.status_code == 200
+
+
 def test_other_method_is_405(client: TestClient) -> None:
     """A GET on the OTLP endpoint is not allowed, in JSON."""
     answer = client.get(OTLP)

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from . import _api as api
 from ._attributes import BatchLostError
-from ._decode import MAX_BODY_BYTES, RefusedError, decode, too_large
+from ._decode import MAX_BODY_BYTES, RefusedError, decode, too_deep, too_large
 from ._headers import write_path_of
 from ._media import STORED, check_content, confirmation_of, json_of_media, media_use_of
 from ._scores import json_of_score, score_of
@@ -107,7 +107,10 @@ class _Project:
             return _json({})
         if not spans:
             return _json({})
-        number = self._store.add(spans, path)
+        try:
+            number = self._store.add(spans, path)
+        except RecursionError:
+            raise too_deep() from None
         self._announce(spans)
         return _json({"id": str(number), "data": {"projectId": api.PROJECT_ID}})
 

@@ -55,12 +55,20 @@ def decode(
     plain = _uncompressed(body, content_encoding, max_bytes)
     if not plain:
         return ()
-    return tuple(_spans_of(_list_in({"resourceSpans": read(plain)}, "resourceSpans"), clock()))
+    try:
+        return tuple(_spans_of(_list_in({"resourceSpans": read(plain)}, "resourceSpans"), clock()))
+    except RecursionError:
+        raise too_deep() from None
 
 
 def too_large(max_bytes: int) -> RefusedError:
     """Take the limit, give the refusal for a body above it."""
     return RefusedError(413, f"The body is larger than {max_bytes} bytes.")
+
+
+def too_deep() -> RefusedError:
+    """Give the refusal for a body that is nested deeper than Python goes."""
+    return RefusedError(400, "The body is nested too deeply.")
 
 
 def _reader_for(content_type: str | None) -> Callable[[bytes], Any]:
@@ -107,7 +115,7 @@ def _read_protobuf(body: bytes) -> list[dict[str, Any]]:
 def _read_json(body: bytes) -> Any:
     try:
         request = json.loads(body)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise RefusedError(400, "The body is not JSON.") from None
     if not isinstance(request, dict):
         raise RefusedError(400, "The body is not an OTLP JSON request.")
