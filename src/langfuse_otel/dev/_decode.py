@@ -6,6 +6,8 @@ Protobuf is brought into the shape of OTLP JSON first, so that one set of rules 
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import time
 import zlib
@@ -90,18 +92,14 @@ def _uncompressed(body: bytes, encoding: str | None, max_bytes: int) -> bytes:
 
 
 def _gunzipped(body: bytes, max_bytes: int) -> bytes:
-    plain = b""
     try:
-        while body:
-            stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-            plain += stream.decompress(body, max_bytes - len(plain) + 1)
-            if len(plain) > max_bytes:
-                raise too_large(max_bytes)
-            if not stream.eof:
-                raise RefusedError(400, "The gzip body is cut off.")
-            body = stream.unused_data
-    except zlib.error:
+        plain = gzip.GzipFile(fileobj=io.BytesIO(body)).read(max_bytes + 1)
+    except EOFError:
+        raise RefusedError(400, "The gzip body is cut off.") from None
+    except (OSError, zlib.error):
         raise RefusedError(400, "The body is not gzip.") from None
+    if len(plain) > max_bytes:
+        raise too_large(max_bytes)
     return plain
 
 
