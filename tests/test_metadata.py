@@ -137,7 +137,8 @@ def test_depth(depth: int) -> None:
         nested = [nested]
     found = call_metadata({"metadata": {"trace_metadata": nested, "mine": nested}})
 
-    assert found.fields["trace_metadata"][0] and found.rest["mine"][0]
+    assert found.fields["trace_metadata"][0]
+    assert found.rest["mine"][0]
 
 
 def test_the_rest() -> None:

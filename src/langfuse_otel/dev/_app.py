@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic_core import from_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -81,7 +82,11 @@ def create_app(
     # As in a bucket: the address itself is what opens it.
     routes.append(Route(f"{_BUCKET}{{media_id}}", project.put_content, methods=["PUT"]))
     routes.append(Route(f"{_BUCKET}{{media_id}}", project.give_content, methods=["GET"]))
-    handlers: dict[Any, Any] = {RefusedError: _refused, HTTPException: _http_error}
+    handlers: dict[Any, Any] = {
+        RefusedError: _refused,
+        HTTPException: _http_error,
+        ClientDisconnect: _left,
+    }
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
@@ -233,6 +238,8 @@ def _credentials_in(request: Request) -> bytes | None:
 
 
 async def _body_of(request: Request) -> bytes:
+    if int(request.headers.get("content-length", 0)) > MAX_BODY_BYTES:
+        raise too_large(MAX_BODY_BYTES)
     chunks = bytearray()
     async for chunk in request.stream():
         chunks += chunk
@@ -270,6 +277,11 @@ async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG
     if not isinstance(error, RefusedError):
         raise error
     return _json({"message": error.message}, error.status)
+
+
+async def _left(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """Nobody is there to read it."""
+    return Response(status_code=400)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:  # noqa: ARG001
