@@ -86,6 +86,11 @@ def clean(text: str) -> str:
     return text
 
 
+def printable(text: str) -> str:
+    """Return `text` on one line, without what could steer a terminal or forge a line of a log."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in text)
+
+
 def digits(value: int) -> str:
     """Return `value` as text: in hex where it has thousands of digits, which Python does not write."""
     try:
