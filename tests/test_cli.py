@@ -106,6 +106,7 @@ class Hostile(QuietHandler):
     """A server whose every word is an escape sequence, and whose last is nested without end."""
 
     def do_GET(self) -> None:
+        """Answer."""
         told = {"version": "\x1b[2J", "status": "\x9b31m", "data": [{"name": "\x1b]0;\x07\r"}]}
         body = json.dumps(told).encode() if "traces" not in self.path else b"[" * 100_000
         self.send_response(200)
@@ -114,6 +115,7 @@ class Hostile(QuietHandler):
         self.wfile.write(body)
 
     def do_POST(self) -> None:
+        """Answer, too."""
         self.rfile.read(int(self.headers["Content-Length"]))
         self.do_GET()
 

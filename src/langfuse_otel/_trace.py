@@ -125,8 +125,9 @@ def _prompts(call: Call) -> Iterator[tuple[object, object]]:
 def _whole_number(value: object) -> int | None:
     if isinstance(value, str) and _VERSION.fullmatch(value):
         value = int(value)
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_whole and 0 <= value <= MAX_VERSION else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= MAX_VERSION else None
 
 
 def documented_of(call: Call) -> dict[str, str | bool | tuple[str, ...]]:
