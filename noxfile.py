@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import nox
 
 nox.needs_version = ">=2025.5"
@@ -38,6 +40,18 @@ def tests(session: nox.Session) -> None:
     _install(session, "tests", "[dev,proxy]")
     arguments = session.posargs or ["-n", "2", "--dist", "loadfile"]
     session.run("pytest", *arguments, env=OFFLINE)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Ask the properties in `tests/fuzz` for five minutes, or so many seconds: `-- 60`."""
+    _install(session, "tests", "[dev,proxy]")
+    seconds = float(session.posargs[0]) if session.posargs else 300.0
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        # Every round draws other examples; one that fails ends the session and is kept.
+        arguments = ["tests/fuzz", "--hypothesis-profile=fuzz", "--timeout=600", "-n", "2"]
+        session.run("pytest", *arguments, env=OFFLINE)
 
 
 @nox.session

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile(
     "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
+hypothesis.settings.register_profile(
+    "fuzz", hypothesis.settings.get_profile("patient"), max_examples=800, print_blob=True
+)
 hypothesis.settings.load_profile("patient")
 
 OURS = ("LANGFUSE_", "OTEL_", "LITELLM_")

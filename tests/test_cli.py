@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from langfuse_otel._destination import langfuse_destination
 from langfuse_otel.cli import main
 from langfuse_otel.dev import LocalReceiver
 from langfuse_otel.settings import MISSING_KEYS
+from loopback import Loopback, QuietHandler
 from programs import SCRIPTS, environment
 
 if TYPE_CHECKING:
@@ -98,6 +100,35 @@ def test_check_wrong_keys(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiv
     assert "PROBLEM         the keys are refused (HTTP 401)" in result.output
     assert "Copy both keys again" in result.output
     assert "test trace" not in result.output
+
+
+class Hostile(QuietHandler):
+    """A server whose every word is an escape sequence, and whose last is nested without end."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        told = {"version": "\x1b[2J", "status": "\x9b31m", "data": [{"name": "\x1b]0;\x07\r"}]}
+        body = json.dumps(told).encode() if "traces" not in self.path else b"[" * 100_000
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        """Answer, too."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+
+def test_check_cannot_be_steered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server's words reach the terminal as text."""
+    with Loopback(Hostile) as server:
+        variables = {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk"}
+        result = check(monkeypatch, LANGFUSE_OTEL_HOST=server.root, **variables)
+
+    assert result.exit_code == 0, result.output
+    assert result.output.count("\ufffd") == 5
+    assert result.output.replace("\n", "").isprintable()
 
 
 def test_check_no_such_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from langfuse_otel._litellm import (
     observation_from,
     snapshot_of,
 )
+from langfuse_otel._metadata import FIELDS
 from langfuse_otel._records import Attempt, Defaults, Parent, Prompt, TraceFields
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
@@ -313,7 +314,7 @@ def test_key_and_team() -> None:
 
 
 @pytest.mark.parametrize(("field", "flag"), [("input", "mask_input"), ("output", "mask_output")])
-@pytest.mark.parametrize("value", [True, "true", "yes", 1, "1"])
+@pytest.mark.parametrize("value", [True, "true", "yes", 1, "1", ["yes"], {"why": "law"}])
 def test_masks(field: str, flag: str, value: object) -> None:
     """A masked field holds LiteLLM's redaction text."""
     assert getattr(observed(**{flag: value}), field) == '"redacted-by-litellm"'
@@ -373,6 +374,8 @@ class LangfusePrompt:
         ({"prompt": {"name": "greeting", "version": "latest"}}, {}, None),
         ({"prompt": {"version": 3}}, {}, None),
         ({"prompt": {"name": "greeting", "version": True}}, {}, None),
+        ({"prompt": {"name": "greeting", "version": 2**64 + 3}}, {}, None),
+        ({"prompt_name": "greeting", "prompt_version": "3" * 5_000}, {}, None),
         ({}, {}, None),
     ],
     ids=[
@@ -385,6 +388,8 @@ class LangfusePrompt:
         "label",
         "no-name",
         "boolean",
+        "large",
+        "endless",
         "none",
     ],
 )
@@ -480,13 +485,48 @@ def test_unauthenticated() -> None:
     assert observed({**known, **FAILURE}, None).level == "WARNING"
 
 
-@pytest.mark.parametrize("value", ["x" * 5_000, 7, None, ["a"], {"a": 1}, float("nan")])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x" * 5_000,
+        7,
+        pytest.param(10**5_000, id="endless"),
+        None,
+        ["a"],
+        {"a": 1},
+        float("nan"),
+    ],
+)
 def test_odd_names(value: object) -> None:
     """A name of any kind becomes one that Langfuse keeps."""
     observation = observed(generation_name=value, trace_name=value)
 
     assert 0 < len(observation.name) <= 1_000
     assert len(observation.trace.name or "") <= 1_000
+
+
+@pytest.mark.parametrize("name", ["model", "call_type"])
+def test_half_a_character(name: str) -> None:
+    """A model's name that UTF-8 cannot hold costs the call nothing but that character."""
+    observation = observed(a_call(**{name: "a\ud800b"}))
+
+    assert "a\ufffdb" in observation.name
+    assert name == "call_type" or observation.model == "a\ufffdb"
+
+
+class Undecided:
+    """As an array of numpy's, whose truth nobody can tell."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("ambiguous")
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_value_without_truth(name: str) -> None:
+    """An object that is neither true nor false may stand in any field of the metadata."""
+    observation = observed(a_call({**dict.fromkeys(FIELDS, "given"), name: Undecided()}))
+
+    assert observation.documented
 
 
 def test_many_tools_and_keys() -> None:
@@ -517,7 +557,7 @@ def test_cut_short(call_type: str, provider: str | None, is_cut: bool) -> None:
     assert [is_cut_short(call) for call in (no, yes, kwargs)] == [is_cut, False, False]
 
 
-@pytest.mark.parametrize("text", ["redacted-by-litellm", "[1]", ""])
+@pytest.mark.parametrize("text", ["redacted-by-litellm", "[1]", "[" * 5_000, ""])
 def test_text_passed_through(text: str) -> None:
     """A passed request that is no JSON object, such as a redacted one, is kept as a message."""
     messages = [{"role": "user", "content": text}]

@@ -104,6 +104,7 @@ def test_plain_spelling_wins() -> None:
         ({"langfuse_mask_input": "true"}, {"mask_input": True}),
         ({"langfuse_trace_id": "123"}, {"trace_id": "123"}),
         ({"langfuse_trace_metadata": "{broken"}, {"trace_metadata": "{broken"}),
+        ({"langfuse_trace_metadata": "[" * 5_000}, {"trace_metadata": "[" * 5_000}),
         ({"Langfuse_Trace_Name": "x"}, {"trace_name": "x"}),
         ({"langfuse-trace-user-id": "u"}, {"trace_user_id": "u"}),
         ({"langfuse_secret_key": "sk-lf-1"}, {}),
@@ -116,6 +117,7 @@ def test_plain_spelling_wins() -> None:
         "boolean",
         "digits",
         "broken",
+        "deep",
         "case",
         "hyphens",
         "secret",
@@ -125,6 +127,18 @@ def test_plain_spelling_wins() -> None:
 def test_headers(header: dict[str, str], value: dict[str, object]) -> None:
     """JSON in headers is parsed, ids stay text, and no other header counts."""
     assert call_metadata(proxied(headers=header)).fields == value
+
+
+@pytest.mark.parametrize("depth", [100, 200, 225, 250, 300, 5_000])
+def test_depth(depth: int) -> None:
+    """Metadata nested however deeply is kept, as far down as any reader of it goes."""
+    nested: list[Any] = []
+    for _ in range(depth):
+        nested = [nested]
+    found = call_metadata({"metadata": {"trace_metadata": nested, "mine": nested}})
+
+    assert found.fields["trace_metadata"][0]
+    assert found.rest["mine"][0]
 
 
 def test_the_rest() -> None:

@@ -26,6 +26,9 @@ DESTINATION = langfuse_destination("https://langfuse.example", "pk-lf-1", "sk-lf
 NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=timezone.utc)
 
 
+STEERING = "\x1b[2J\r\nforged \u202e\x9b31m"
+
+
 def posted(
     handler: Callable[[httpx.Request], httpx.Response],
     body: bytes = b"",
@@ -257,3 +260,17 @@ def test_status_of_a_failure() -> None:
 
     assert isinstance(outcome, TryLater)
     assert outcome.status == 500
+
+
+def test_words_of_a_server_are_one_line() -> None:
+    """What a server says cannot steer a terminal or forge a line of the log."""
+    outcome = posted(lambda _: httpx.Response(401, json={"message": STEERING}))
+
+    assert isinstance(outcome, Rejected)
+    assert outcome.reason.isprintable()
+    assert "forged" in outcome.reason
+
+
+def test_endless_words_of_a_server() -> None:
+    """An answer that is nested too deeply to be read is one without words."""
+    assert posted(lambda _: httpx.Response(503, content=b"[" * 100_000)) == TryLater("HTTP 503")

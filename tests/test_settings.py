@@ -97,6 +97,8 @@ def test_host_forms(host: str, url: str) -> None:
         "https://user:pass@x.example",
         "https://x.example?a=1",
         "https://x.example/#a",
+        "user:pass@\u2100.example",
+        "[::1",
     ],
 )
 def test_host_that_is_none(host: str) -> None:
@@ -432,6 +434,16 @@ def test_quoted_false(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANGFUSE_TRACING_ENABLED", '"false"')
 
     assert not Settings().enabled
+
+
+def test_bytes_that_are_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is no UTF-8 is read as far as it is."""
+    for name in ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY", "OTEL_SERVICE_NAME"):
+        monkeypatch.setenv(name, "a\udcff")
+    settings = Settings()
+
+    assert (settings.service_name, settings.public_key) == ("a\ufffd", "a\ufffd")
+    assert settings.destination().headers
 
 
 def test_argument_beats_every_variable(monkeypatch: pytest.MonkeyPatch) -> None:

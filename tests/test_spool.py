@@ -233,6 +233,75 @@ def test_a_flipped_bit(folder: Path) -> None:
     assert adds_up(delivery)
 
 
+@pytest.mark.parametrize("name", ["dpkg", "0-1-00000000", "{name}", ".{name}", "{name}-1"])
+def test_a_lock_of_others(folder: Path, tmp_path: Path, name: str) -> None:
+    """What other programs keep beside a lock of theirs is theirs, also where a link leads there."""
+    [ours] = an_ended_process(folder, b"ours")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for kept in ("lock", "half.tmp", "whole.request"):
+        (theirs / kept).touch()
+    (folder / name.format(name=f"0{ours.parent.name[1:-1]}0")).symlink_to(theirs)
+    found = a_spool(folder).recover(everything)
+
+    assert len(found) == 1
+    assert len(list(theirs.iterdir())) == 3
+
+
+def test_a_folder_of_others(folder: Path) -> None:
+    """A folder with a lock, but without a name of ours, keeps all that is in it."""
+    theirs = folder / "dpkg"
+    theirs.mkdir(parents=True)
+    for kept in ("lock", "half.tmp"):
+        (theirs / kept).touch()
+    a_spool(folder).recover(everything)
+
+    assert len(list(theirs.iterdir())) == 2
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_a_request_that_is_no_file(folder: Path, tmp_path: Path, kind: str) -> None:
+    """What has a request's name and is no file is passed over: a pipe would be read forever."""
+    [good] = an_ended_process(folder, b"good")
+    odd = good.with_name(f"0{good.name}")
+    if kind == "link":
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.write_bytes(good.read_bytes())
+        odd.symlink_to(elsewhere)
+    elif kind == "pipe":
+        os.mkfifo(odd)
+    else:
+        odd.mkdir()
+    found = a_spool(folder).recover(everything)
+
+    assert len(found) == 1
+    assert os.path.lexists(odd)
+
+
+def test_two_requests_of_one_name(folder: Path) -> None:
+    """Neither of two files of one name is written over, whether it is whole or not."""
+    [first] = an_ended_process(folder, b"first")
+    [second] = an_ended_process(folder, b"second")
+    second = second.rename(second.with_name(first.name))
+    kept = first.with_suffix(".unreadable")
+    kept.write_bytes(b"kept")
+    torn = second.rename(first.with_name("0.request"))
+    torn.write_bytes(b"torn")
+    [second] = an_ended_process(folder, b"second")
+    second.rename(second.with_name(first.name))
+    (first.parent / "0.unreadable").write_bytes(b"kept, too")
+    a_spool(folder).recover(everything)
+
+    left = [file.read_bytes() for file in folder.glob("*/*") if file.name != "lock"]
+    assert {content.rpartition(b"\n")[2] for content in left} == {
+        b"first",
+        b"second",
+        b"torn",
+        b"kept",
+        b"kept, too",
+    }
+
+
 @pytest.mark.parametrize("make", ["nothing", "lock-is-a-folder", "no-lock", "file"])
 def test_a_foreign_folder(folder: Path, make: str) -> None:
     """Folders and files that are not ours are passed over, and ours are found."""

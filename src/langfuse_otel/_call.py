@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from langfuse_otel._metadata import CallMetadata, call_metadata
-from langfuse_otel._text import clean
+from langfuse_otel._text import clean, digits
 
 
 class Call(NamedTuple):
@@ -46,8 +46,9 @@ def call_id_of(kwargs: Mapping[str, Any]) -> str | None:
 
 def is_true(value: object) -> bool:
     """Whether a flag is set; in doubt it is, for a mask that fails open leaks."""
-    text = value.strip().lower() if isinstance(value, str) else value
-    return bool(text) and text not in {"false", "0", "no", "off", "none", "null"}
+    if isinstance(value, str):
+        return value.strip().lower() not in {"", "false", "0", "no", "off", "none", "null"}
+    return bool(value)
 
 
 def texts_of(values: object) -> tuple[str, ...]:
@@ -69,5 +70,6 @@ def text_of(value: object) -> str | None:
         return None
     if isinstance(value, str):
         return clean(value) or None
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return str(value) if is_number or isinstance(value, UUID) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return digits(value)
+    return str(value) if isinstance(value, (float, UUID)) else None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from langfuse_otel._text import clean
 from langfuse_otel._usage import members, part
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _parsed(text: object) -> object:
     """JSON text as what it says, anything else as it is."""
     try:
         return json.loads(text) if isinstance(text, str) else text
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -239,7 +240,7 @@ def default_name(kwargs: Mapping[str, Any]) -> str:
     """Return operation and model or tool, the span name of OpenTelemetry's GenAI conventions."""
     kind = kind_of(kwargs)
     subject = _tool_call(kwargs).get("name") if kind.type == "tool" else model_name(kwargs)
-    return f"{kind.operation} {subject}" if subject else kind.operation
+    return clean(f"{kind.operation} {subject}" if subject else kind.operation)
 
 
 def model_name(kwargs: Mapping[str, Any]) -> str | None:
@@ -247,4 +248,4 @@ def model_name(kwargs: Mapping[str, Any]) -> str | None:
     model, provider = kwargs.get("model"), kwargs.get("custom_llm_provider")
     if not isinstance(model, str) or model in NO_MODEL or model.startswith(TOOLS):
         return None
-    return model.removeprefix(f"{provider}/") if provider else model
+    return clean(model.removeprefix(f"{provider}/") if provider else model)

@@ -84,7 +84,10 @@ def host_url(host: str) -> str:
 
 
 def _scheme_for(authority: str) -> str:
-    name = urlsplit(f"//{authority}").hostname or ""
+    try:
+        name = urlsplit(f"//{authority}").hostname or ""
+    except ValueError:  # it quotes the text, which `checked_url` refuses in words of ours
+        return "https"
     return "http" if _is_loopback(name) else "https"
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-
-from pydantic_core import from_json
+from uuid import UUID
 
 from langfuse_otel._text import json_text
 
@@ -45,7 +44,7 @@ PREFIX = "langfuse_"
 _ALIASES = {"langfuse_user_id": "trace_user_id", "langfuse_public": "trace_public"}
 _NAMES = {name: name for name in FIELDS} | {PREFIX + name: name for name in FIELDS} | _ALIASES
 
-_CHANGEABLE = (dict, list, tuple, set)
+_UNCHANGEABLE = (str, int, float, UUID)
 
 # What LiteLLM's router and SDK put into the caller's metadata ...
 _ROUTERS = frozenset(
@@ -130,12 +129,13 @@ def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
             for key, value in inlet.items()
             if value is not None and key not in _NAMES and not _is_foreign(key, foreign)
         }
-    return CallMetadata({name: _kept(value) for name, value in fields.items()}, _kept(rest))
+    kept = {name: value if name == "prompt" else _kept(value) for name, value in fields.items()}
+    return CallMetadata(kept, _kept(rest) if rest else rest)
 
 
 def _kept(value: Any) -> Any:
     """A copy of what the caller may change later; of what is no JSON, as it will be shown."""
-    return from_json(json_text(value)) if value and isinstance(value, _CHANGEABLE) else value
+    return value if isinstance(value, _UNCHANGEABLE) else json.loads(json_text(value))
 
 
 def _sdk_inlets(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
@@ -191,7 +191,7 @@ def _header_value(key: str, value: object) -> object:
     if text[:1] in {"{", "["} or text in {"true", "false"}:
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return [tag.strip() for tag in text.split(",")] if key == "langfuse_tags" else value
 

@@ -7,6 +7,7 @@ no request of ours, is set aside under a name that nothing looks for.
 from __future__ import annotations
 
 import os
+import stat
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def body_of(file: Path) -> bytes | None:
         OSError: it cannot be read now.
     """
     try:
-        with file.open("rb") as stream:
+        with _opened(file) as stream:
             header = _header(stream)
             body = stream.read()
         if zlib.crc32(body) == header.crc32:
@@ -97,7 +98,7 @@ def body_of(file: Path) -> bytes | None:
 def described(file: Path) -> Spooled | None:
     """Return what a file holds, without reading all of it; None if nothing that can be read."""
     try:
-        with file.open("rb") as stream:
+        with _opened(file) as stream:
             header = _header(stream)
     except ValueError:
         _set_aside(file)
@@ -105,6 +106,30 @@ def described(file: Path) -> Spooled | None:
     except OSError:
         return None
     return Spooled(file, Address(header.traces_url, header.public_key), header.spans)
+
+
+def moved(file: Path, to: Path) -> Path:
+    """Rename a file in the spool, where nothing has the new name; return it.
+
+    Raises:
+        OSError: something has.
+    """
+    if os.path.lexists(to):
+        raise FileExistsError(to)
+    return file.rename(to)
+
+
+def _opened(file: Path) -> BinaryIO:
+    """Open a file that is one: no link to elsewhere, and no pipe that nobody writes to.
+
+    Raises:
+        OSError: it is none, or cannot be read now.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"no file: {file.name}")
+    return os.fdopen(descriptor, "rb")
 
 
 def _header(stream: BinaryIO) -> _Header:
@@ -121,4 +146,4 @@ def _header(stream: BinaryIO) -> _Header:
 
 def _set_aside(file: Path) -> None:
     with suppress(OSError):
-        file.rename(file.with_suffix(UNREADABLE))
+        moved(file, file.with_suffix(UNREADABLE))

@@ -23,7 +23,7 @@ def get(url: str, destination: Destination, timeout_s: float) -> tuple[int, Any]
         return 0, type(error).__name__
     try:
         return response.status_code, response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return response.status_code, None
 
 

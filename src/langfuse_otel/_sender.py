@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from langfuse_otel._compression import is_compressed
+from langfuse_otel._text import printable
 from langfuse_otel._version import __version__
 
 if TYPE_CHECKING:
@@ -220,14 +221,14 @@ def _accepted(response: httpx.Response) -> Delivered:
         partial = ExportTraceServiceResponse.FromString(response.content).partial_success
     except Exception:  # noqa: BLE001 - the status says that it was taken
         return Delivered()
-    return Delivered(max(0, partial.rejected_spans), partial.error_message[:MAX_REASON])
+    return Delivered(max(0, partial.rejected_spans), printable(partial.error_message[:MAX_REASON]))
 
 
 def _message(response: httpx.Response) -> str:
     """The server's own words, where it answers as Langfuse does: JSON with a `message`."""
     try:
         answer: Any = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     message = answer.get("message") if isinstance(answer, dict) else None
-    return f" {message[:MAX_REASON]}" if isinstance(message, str) and message else ""
+    return f" {printable(message[:MAX_REASON])}" if isinstance(message, str) and message else ""

@@ -8,13 +8,22 @@ free takes over, by renaming them into its own, the requests that it has the key
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from langfuse_otel._request_file import REQUEST, UNFINISHED, Spooled, body_of, described, write
+from langfuse_otel._request_file import (
+    REQUEST,
+    UNFINISHED,
+    Spooled,
+    body_of,
+    described,
+    moved,
+    write,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +38,9 @@ except ImportError:  # Windows
 
 LOCK = "lock"
 HEADER_BYTES = 512
+
+# The time of its making, the process, and something random.
+_FOLDER = re.compile(r"\d{20}-\d+-[0-9a-f]{8}")
 
 
 class Spool:
@@ -99,8 +111,8 @@ class Spool:
         self._bytes = self._held()
         taken = [
             spooled
-            for folder in sorted(self._folder.iterdir())
-            if folder != own and folder.is_dir() and not folder.name.startswith(".")
+            for folder in _folders(self._folder)
+            if folder != own
             for spooled in self._recovered(folder, own, is_known)
         ]
         return sorted(taken, key=lambda spooled: spooled.file.name)
@@ -137,7 +149,7 @@ class Spool:
 
     def _held(self) -> int:
         """The bytes of all files, whole or not: what they have on disk."""
-        return sum(_size(file) for folder in _entries(self._folder) for file in _entries(folder))
+        return sum(_size(file) for folder in _folders(self._folder) for file in _entries(folder))
 
     def _recovered(
         self, folder: Path, own: Path, is_known: Callable[[Address], bool]
@@ -151,7 +163,7 @@ class Spool:
                 spooled = described(file)
                 if spooled is not None and is_known(spooled.address):
                     with suppress(OSError):
-                        yield replace(spooled, file=file.rename(own / file.name))
+                        yield replace(spooled, file=moved(file, own / file.name))
             if not _requests(folder):
                 _remove_folder(folder)
         finally:
@@ -160,13 +172,13 @@ class Spool:
 
 def waiting(folder: Path) -> list[Spooled]:
     """Return every request in a spool, of live processes and ended ones, the oldest first."""
-    found = (described(file) for one in _entries(folder) for file in _requests(one))
+    found = (described(file) for one in _folders(folder) for file in _requests(one))
     return sorted(filter(None, found), key=lambda spooled: spooled.file.name)
 
 
 def in_use(folder: Path) -> set[Path]:
     """Return the folders in a spool whose process lives."""
-    return {one for one in _entries(folder) if _is_locked(one / LOCK)}
+    return {one for one in _folders(folder) if _is_locked(one / LOCK)}
 
 
 def _is_locked(file: Path) -> bool:
@@ -177,6 +189,15 @@ def _is_locked(file: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+def _folders(spool: Path) -> list[Path]:
+    """The folders of processes, the oldest first: what has another name is not ours."""
+    return [
+        one
+        for one in _entries(spool)
+        if _FOLDER.fullmatch(one.name) and one.is_dir() and not one.is_symlink()
+    ]
 
 
 def _requests(folder: Path) -> list[Path]:
@@ -198,7 +219,7 @@ def _lock(file: Path, flags: int = 0) -> int:
     Raises:
         OSError: another process has the lock, there is no such file, or it cannot be opened.
     """
-    descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
+    descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -40,12 +40,12 @@ def json_text(value: object) -> str:
             fallback=described,
             exclude_none=True,
         )
-    except Exception:  # noqa: BLE001 - an object may raise anything when it is read
-        return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
-    if _may_hold_large_integers(value, text) and _TOO_LARGE.search(text):
+        if not (_may_hold_large_integers(value, text) and _TOO_LARGE.search(text)):
+            return text.decode()
         exact = _plain(json.loads(text))
-        return json.dumps(exact, ensure_ascii=False, separators=(",", ":"))
-    return text.decode()
+    except Exception:  # noqa: BLE001 - an object may raise anything when it is read
+        exact = _plain(value)
+    return json.dumps(exact, ensure_ascii=False, separators=(",", ":"))
 
 
 def _may_hold_large_integers(value: object, text: bytes) -> bool:
@@ -84,6 +84,19 @@ def clean(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line, without what could steer a terminal or forge a line of a log."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in text)
+
+
+def digits(value: int) -> str:
+    """Return `value` as text: in hex where it has thousands of digits, which Python does not write."""
+    try:
+        return str(value)
+    except ValueError:
+        return hex(value)
 
 
 def described(value: object) -> str:
@@ -125,16 +138,8 @@ def _scalar(value: str | float | None) -> str | float | None:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if abs(value) <= MAX_EXACT_INTEGER else _digits(value)
+        return value if abs(value) <= MAX_EXACT_INTEGER else digits(value)
     return value if math.isfinite(value) else str(value)
-
-
-def _digits(value: int) -> str:
-    """Python refuses to write out integers of thousands of digits."""
-    try:
-        return str(value)
-    except ValueError:
-        return hex(value)
 
 
 def _key(key: object) -> str:

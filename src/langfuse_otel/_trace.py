@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from langfuse_otel._text import clean, json_text
 from langfuse_otel._usage import part
 
 MAX_NAME = 1_000
+# Langfuse counts versions of prompts in 32 bits.
+MAX_VERSION = 2**31 - 1
+_VERSION = re.compile(r"\s*\d{1,10}\s*")
 
 # Metadata that the older `langfuse` callback documents, and the attribute names that LiteLLM's
 # page on `langfuse_otel` promises for it. Langfuse reads none of these: they are there to be found.
@@ -100,8 +104,8 @@ def _user_id(call: Call, user_from: Sequence[str]) -> str | None:
 def prompt_of(call: Call) -> Prompt | None:
     """The prompt that was used: Langfuse's object, a dictionary, name and version, or LiteLLM's."""
     for name, version in _prompts(call):
-        number = _whole_number(version) if name else None
-        if isinstance(name, str) and number is not None:
+        number = _whole_number(version)
+        if isinstance(name, str) and name and number is not None:
             return Prompt(clean(name), number)
     return None
 
@@ -119,9 +123,11 @@ def _prompts(call: Call) -> Iterator[tuple[object, object]]:
 
 
 def _whole_number(value: object) -> int | None:
-    if isinstance(value, str) and value.strip().isdecimal():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if isinstance(value, str) and _VERSION.fullmatch(value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= MAX_VERSION else None
 
 
 def documented_of(call: Call) -> dict[str, str | bool | tuple[str, ...]]:

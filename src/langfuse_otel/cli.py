@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from pydantic import ValidationError
 
+from langfuse_otel._text import printable
 from langfuse_otel._version import __version__
 from langfuse_otel.settings import Settings, warnings_about
 
@@ -43,7 +44,7 @@ def check(*, with_litellm: bool) -> None:
 
     settings, destination = _configured()
     for label, text in resolved_lines(settings, destination):
-        click.echo(f"{label:<{LABEL_WIDTH}}  {text}")
+        click.echo(f"{label:<{LABEL_WIDTH}}  {printable(text)}")
     for text in warnings_about(settings):
         click.secho(f"{'note':<{LABEL_WIDTH}}  {text}", fg="yellow")
     good = True
@@ -75,9 +76,9 @@ def _error_text(error: ValueError) -> str:
 
 def _report(*, good: bool, text: str, cure: str) -> None:
     mark = click.style("ok", fg="green") if good else click.style("PROBLEM", fg="red")
-    click.echo(f"{mark}{' ' * (LABEL_WIDTH - (2 if good else 7))}  {text}")
+    click.echo(f"{mark}{' ' * (LABEL_WIDTH - (2 if good else 7))}  {printable(text)}")
     if cure and not good:
-        click.echo(f"{'':<{LABEL_WIDTH}}  {cure}")
+        click.echo(f"{'':<{LABEL_WIDTH}}  {printable(cure)}")
 
 
 def _check_litellm() -> bool:
@@ -116,7 +117,7 @@ def drain(folder: Path, timeout: float) -> None:
     except OSError as error:
         raise click.ClickException(f"{folder}: {error.strerror or error}") from None
     for line in result.lines():
-        click.echo(line)
+        click.echo(printable(line))
     raise SystemExit(0 if result.is_all else 1)
 
 

@@ -26,6 +26,7 @@ from langfuse_otel._destination import (
     langfuse_destination,
     unquoted,
 )
+from langfuse_otel._text import clean
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -387,7 +388,10 @@ class Settings(BaseSettings):
 
 
 class _Variables(PydanticBaseSettingsSource):
-    """The environment: the first variable of a field that is set, without quotes around it."""
+    """The environment: the first variable of a field that is set, without quotes around it.
+
+    Bytes that are no UTF-8 become U+FFFD: nothing that is sent could hold them.
+    """
 
     def get_field_value(
         self,
@@ -396,7 +400,7 @@ class _Variables(PydanticBaseSettingsSource):
     ) -> tuple[Any, str, bool]:
         """Return the value of one field, the variable it comes from, and that it is no JSON."""
         variable = set_variable(field_name) or ""
-        return unquoted(os.environ.get(variable, "")), variable, False
+        return unquoted(clean(os.environ.get(variable, ""))), variable, False
 
     def __call__(self) -> dict[str, Any]:
         """Return the values of the fields that no argument sets, by their variables."""

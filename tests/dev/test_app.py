@@ -139,9 +139,25 @@ def test_long_body_is_not_read_to_its_end(
 ) -> None:
     """Reading stops at the limit, also where the body's text would not be decoded at all."""
     monkeypatch.setattr("langfuse_otel.dev._app.MAX_BODY_BYTES", 10)
-    answers = [client.post(path, content=b"x" * 11).status_code for path in (OTLP, SCORES)]
+    answers = [
+        client.post(path, content=content).status_code
+        for path in (OTLP, SCORES)
+        for content in (b"x" * 11, iter([b"x" * 11]))  # the second does not say its length
+    ]
 
-    assert answers == [413, 413]
+    assert answers == [413] * 4
+
+
+@pytest.mark.parametrize("depth", [200, 400, 600, 900])
+def test_deep_value_is_stored_or_refused(client: TestClient, store: Store, depth: int) -> None:
+    """An attribute nested too deeply is refused, and nothing of its request is kept."""
+    deep = '{"boolValue":' + "[" * depth + "]" * depth + "}"
+    body = json.dumps(a_request(odd="ODD")).replace('{"stringValue": "ODD"}', deep)
+    answer = client.post(OTLP, content=body, headers={"content-type": "application/json"})
+    listed = client.get(TRACES)
+
+    assert (answer.status_code, store.span_count()) in {(200, 1), (400, 0)}
+    assert listed.status_code == 200
 
 
 def test_other_method_is_405(client: TestClient) -> None:
@@ -387,6 +403,9 @@ def test_scores_of_one_trace(client: TestClient) -> None:
         b'{"traceId":"t","name":"n","value":1,"dataType":"CATEGORICAL"}',
         b'{"traceId":"t","name":"n","value":2,"dataType":"BOOLEAN"}',
         b'{"traceId":"t","name":"n","value":1,"dataType":"OTHER"}',
+        b'{"traceId":"t","name":"n","value":1' + b"0" * 400 + b"}",
+        b'{"traceId":"\\ud800","name":"n","value":1}',
+        b'{"traceId":"t","name":"n","value":1,"metadata":' + b"[" * 600 + b"]" * 600 + b"}",
     ],
 )
 def test_bad_score_is_refused(client: TestClient, store: Store, body: bytes) -> None:

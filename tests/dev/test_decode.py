@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import time
 import zlib
 from typing import Any
 
@@ -200,9 +201,20 @@ def test_protobuf_value_is_unwrapped_as_on_the_server(value: AnyValue, text: Any
         ({"kvlistValue": {"values": []}}, '{"kvlistValue":{"values":[]}}'),
         ({"intValue": "x"}, None),
         ({"doubleValue": None}, None),
+        ({"intValue": "9" * 400}, None),
+        ({"doubleValue": 10**400}, None),
         ({"stringValue": "\ud800!"}, "\ufffd!"),
     ],
-    ids=["empty-list", "no-values", "map", "no-number", "null", "half-a-surrogate-pair"],
+    ids=[
+        "empty-list",
+        "no-values",
+        "map",
+        "no-number",
+        "null",
+        "endless",
+        "endless-float",
+        "half-a-surrogate-pair",
+    ],
 )
 def test_json_value_is_unwrapped_as_on_the_server(value: Any, expected: Any) -> None:
     """JSON values follow the same rules, and half a surrogate pair is replaced."""
@@ -320,6 +332,18 @@ def test_too_large_body_is_refused(body: bytes, encoding: str | None) -> None:
         decode(body, PROTOBUF, encoding, max_bytes=20_000 if encoding else 1000)
 
     assert caught.value.status == 413
+
+
+def test_many_gzip_members() -> None:
+    """A body of very many gzip members costs what its bytes cost, not their square."""
+
+    def seconds(members: int) -> float:
+        body = gzip.compress(b"") * members
+        started = time.process_time()
+        decode(body, PROTOBUF, "gzip")
+        return time.process_time() - started
+
+    assert seconds(80_000) < 8 * seconds(20_000)
 
 
 @pytest.mark.parametrize("pair", [{"key": "k"}, {"key": "k", "value": None}, "k"])

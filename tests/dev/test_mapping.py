@@ -118,6 +118,19 @@ def test_guardrail_keeps_its_model_on_legacy() -> None:
     assert (view.model, view.usage_details) == ("m", {"input": 1, "total": 1})
 
 
+def test_odd_operation_is_none() -> None:
+    """An operation that is a list is read as one that the server does not know."""
+    span = a_span(
+        attributes={
+            "langfuse.observation.type": "generation",
+            "langfuse.observation.model.name": "m",
+            "gen_ai.operation.name": ["chat"],
+        }
+    )
+
+    assert [stored(span, path).model for path in PATHS] == ["m", "m"]
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("trace_id", "x" * 801), ("span_id", "x" * 801), ("span_id", "a\rb")]
 )

@@ -122,6 +122,8 @@ def test_failed_upload_is_not_shown(client: TestClient, stranger: TestClient) ->
         {"contentLength": 0},
         {"contentLength": "16"},
         {"contentLength": True},
+        {"contentLength": 10**19},
+        {"contentType": []},
         {"sha256Hash": "0" * 64},
         {"sha256Hash": None},
         {"field": "trace"},

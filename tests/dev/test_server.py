@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -51,6 +53,34 @@ def post(url: str, body: bytes) -> int:
     auth = ("pk-lf-local", "sk-lf-local")
     target = f"{url}/api/public/otel/v1/traces"
     return httpx.post(target, content=body, headers=headers, auth=auth, trust_env=False).status_code
+
+
+def raw(url: str, *lines: str) -> socket.socket:
+    """Send the head of a request as it is, and give the connection."""
+    address = httpx.URL(url)
+    connection = socket.create_connection((address.host, address.port or 0), timeout=10)
+    token = base64.b64encode(b"pk-lf-local:sk-lf-local").decode()
+    head = ("POST /api/public/otel/v1/traces HTTP/1.1", f"Authorization: Basic {token}", *lines)
+    connection.sendall("\r\n".join((*head, "", "")).encode())
+    return connection
+
+
+def test_declared_length_is_believed() -> None:
+    """A body that says it is too large is refused before any of it has come."""
+    with (
+        LocalReceiver() as receiver,
+        raw(receiver.url, "Host: x", f"Content-Length: {2**40}") as connection,
+    ):
+        assert connection.recv(12) == b"HTTP/1.1 413"
+
+
+def test_sender_that_goes_away(caplog: pytest.LogCaptureFixture) -> None:
+    """A sender that goes away within its body leaves nothing behind, in the log neither."""
+    with LocalReceiver() as receiver:
+        raw(receiver.url, "Host: x", "Content-Length: 10").close()
+        status = post(receiver.url, a_body(1))
+
+    assert (status, caplog.messages) == (200, [])
 
 
 def test_sent_spans_are_there() -> None:

@@ -11,14 +11,16 @@ import secrets
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic_core import from_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
 from . import _api as api
 from ._attributes import BatchLostError
-from ._decode import MAX_BODY_BYTES, RefusedError, decode, too_large
+from ._decode import MAX_BODY_BYTES, RefusedError, decode, too_deep, too_large
 from ._headers import write_path_of
 from ._media import STORED, check_content, confirmation_of, json_of_media, media_use_of
 from ._scores import json_of_score, score_of
@@ -80,7 +82,11 @@ def create_app(
     # As in a bucket: the address itself is what opens it.
     routes.append(Route(f"{_BUCKET}{{media_id}}", project.put_content, methods=["PUT"]))
     routes.append(Route(f"{_BUCKET}{{media_id}}", project.give_content, methods=["GET"]))
-    handlers: dict[Any, Any] = {RefusedError: _refused, HTTPException: _http_error}
+    handlers: dict[Any, Any] = {
+        RefusedError: _refused,
+        HTTPException: _http_error,
+        ClientDisconnect: _left,
+    }
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
@@ -106,7 +112,10 @@ class _Project:
             return _json({})
         if not spans:
             return _json({})
-        number = self._store.add(spans, path)
+        try:
+            number = self._store.add(spans, path)
+        except RecursionError:
+            raise too_deep() from None
         self._announce(spans)
         return _json({"id": str(number), "data": {"projectId": api.PROJECT_ID}})
 
@@ -229,6 +238,8 @@ def _credentials_in(request: Request) -> bytes | None:
 
 
 async def _body_of(request: Request) -> bytes:
+    if int(request.headers.get("content-length", 0)) > MAX_BODY_BYTES:
+        raise too_large(MAX_BODY_BYTES)
     chunks = bytearray()
     async for chunk in request.stream():
         chunks += chunk
@@ -239,8 +250,9 @@ async def _body_of(request: Request) -> bytes:
 
 async def _json_in(request: Request) -> Any:
     try:
-        return json.loads(await _body_of(request))
-    except (ValueError, RecursionError):
+        # Refuses half a character, and what is nested too deeply to be kept.
+        return from_json(await _body_of(request), allow_inf_nan=False)
+    except ValueError:
         raise RefusedError(400, "The body is not JSON.") from None
 
 
@@ -265,6 +277,11 @@ async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG
     if not isinstance(error, RefusedError):
         raise error
     return _json({"message": error.message}, error.status)
+
+
+async def _left(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """Nobody is there to read it."""
+    return Response(status_code=400)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:  # noqa: ARG001

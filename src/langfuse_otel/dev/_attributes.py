@@ -56,7 +56,7 @@ def _double(value: Any) -> float | None:
     # Not-a-number and the infinities have no JSON: they reach the worker as null.
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 
@@ -64,10 +64,10 @@ def _double(value: Any) -> float | None:
 def _integer(value: Any) -> int | None:
     try:
         number = int(value)
+        # A JavaScript number holds 53 bits, and 1024 of an exponent.
+        return number if abs(number) <= _EXACT else int(float(number))
     except (TypeError, ValueError, OverflowError):
         return None
-    # A JavaScript number holds 53 bits.
-    return number if abs(number) <= _EXACT else int(float(number))
 
 
 _UNWRAP: Final = {

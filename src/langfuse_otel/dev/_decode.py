@@ -6,6 +6,8 @@ Protobuf is brought into the shape of OTLP JSON first, so that one set of rules 
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import time
 import zlib
@@ -55,12 +57,20 @@ def decode(
     plain = _uncompressed(body, content_encoding, max_bytes)
     if not plain:
         return ()
-    return tuple(_spans_of(_list_in({"resourceSpans": read(plain)}, "resourceSpans"), clock()))
+    try:
+        return tuple(_spans_of(_list_in({"resourceSpans": read(plain)}, "resourceSpans"), clock()))
+    except RecursionError:
+        raise too_deep() from None
 
 
 def too_large(max_bytes: int) -> RefusedError:
     """Take the limit, give the refusal for a body above it."""
     return RefusedError(413, f"The body is larger than {max_bytes} bytes.")
+
+
+def too_deep() -> RefusedError:
+    """Give the refusal for a body that is nested deeper than Python goes."""
+    return RefusedError(400, "The body is nested too deeply.")
 
 
 def _reader_for(content_type: str | None) -> Callable[[bytes], Any]:
@@ -82,18 +92,14 @@ def _uncompressed(body: bytes, encoding: str | None, max_bytes: int) -> bytes:
 
 
 def _gunzipped(body: bytes, max_bytes: int) -> bytes:
-    plain = b""
     try:
-        while body:
-            stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-            plain += stream.decompress(body, max_bytes - len(plain) + 1)
-            if len(plain) > max_bytes:
-                raise too_large(max_bytes)
-            if not stream.eof:
-                raise RefusedError(400, "The gzip body is cut off.")
-            body = stream.unused_data
-    except zlib.error:
+        plain = gzip.GzipFile(fileobj=io.BytesIO(body)).read(max_bytes + 1)
+    except EOFError:
+        raise RefusedError(400, "The gzip body is cut off.") from None
+    except (OSError, zlib.error):
         raise RefusedError(400, "The body is not gzip.") from None
+    if len(plain) > max_bytes:
+        raise too_large(max_bytes)
     return plain
 
 
@@ -107,7 +113,7 @@ def _read_protobuf(body: bytes) -> list[dict[str, Any]]:
 def _read_json(body: bytes) -> Any:
     try:
         request = json.loads(body)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise RefusedError(400, "The body is not JSON.") from None
     if not isinstance(request, dict):
         raise RefusedError(400, "The body is not an OTLP JSON request.")

@@ -53,7 +53,7 @@ _PARAMETER_PREFIXES: Final = ("gen_ai.request.", "llm.invocation_parameters.")
 _PROMPT_NAMES: Final = ("langfuse.observation.prompt.name", "langfuse.prompt.name")
 _PROMPT_VERSIONS: Final = ("langfuse.observation.prompt.version", "langfuse.prompt.version")
 _STATUS_MESSAGES: Final = ("langfuse.observation.status_message",)
-_WITHOUT_MODEL: Final = frozenset({"invoke_agent", "agent_step"})
+_WITHOUT_MODEL: Final = ("invoke_agent", "agent_step")
 
 
 _NO_GENERATION: Final[Mapping[str, Any]] = {

@@ -74,6 +74,8 @@ TYPES: Final = frozenset(
         "application/octet-stream",
     ]
 )
+# The largest integer that SQLite holds.
+_LARGEST: Final = 2**63 - 1
 _HASH: Final = re.compile(r"[A-Za-z0-9+/=]{44}")
 
 
@@ -129,10 +131,14 @@ def media_use_of(body: Any) -> MediaUse:
 
     """
     given = _object(body)
-    length, sha256 = given.get("contentLength"), given.get("sha256Hash")
+    kind, length, sha256 = (
+        given.get("contentType"),
+        given.get("contentLength"),
+        given.get("sha256Hash"),
+    )
     _demand(isinstance(given.get("traceId"), str) and given["traceId"], "traceId must be a string")
     _demand(isinstance(given.get("observationId"), (str, type(None))), "observationId is no string")
-    _demand(given.get("contentType") in TYPES, "contentType is not supported")
+    _demand(isinstance(kind, str) and kind in TYPES, "contentType is not supported")
     _demand(_is_count(length), "contentLength must be a positive integer")
     _demand(isinstance(sha256, str) and _HASH.fullmatch(sha256), "sha256Hash must be in base64")
     _demand(given.get("field") in FIELDS, f"field must be one of {', '.join(FIELDS)}")
@@ -204,7 +210,7 @@ def _demand(is_met: object, otherwise: str) -> None:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST
 
 
 def _is_instant(value: Any) -> bool:

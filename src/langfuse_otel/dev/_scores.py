@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 import uuid
 from dataclasses import dataclass
 from typing import Any, Final
@@ -103,7 +103,7 @@ def _data_type_of(body: dict[str, Any]) -> str:
 def _numeric(value: Any) -> tuple[float, None]:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise RefusedError(400, "value must be a number for a NUMERIC score.")
-    if not math.isfinite(value):
+    if not abs(value) <= sys.float_info.max:
         raise RefusedError(400, "value must be finite.")
     return float(value), None
 
