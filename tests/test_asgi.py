@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import litellm
@@ -16,10 +18,9 @@ from proxies import MASTER_KEY, a_proxy
 from upstream import Upstream
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from langfuse_otel.testing import Collector
 
+EXAMPLE = Path(__file__).parents[1] / "examples" / "instrumentation.py"
 HEALTH, STATUS, FLUSH = "health", "langfuse/status", "langfuse/flush"
 KEY = "an-admin-key"
 ADMIN = {"Authorization": f"Bearer {KEY}"}
@@ -135,7 +136,7 @@ def test_initialized(
 
 def test_in_the_proxy(tmp_path: Path, collector: Collector) -> None:
     """The proxy's own application serves it, mounted by the module that its configuration names."""
-    (tmp_path / "instrumentation.py").write_text(MOUNTED)
+    shutil.copy(EXAMPLE, tmp_path)
     callbacks = ["instrumentation.callback"]
     with (
         Upstream() as upstream,
@@ -152,11 +153,3 @@ def test_in_the_proxy(tmp_path: Path, collector: Collector) -> None:
     assert flushed.json() == {"flushed": True}
     assert status.json()["stats"]["sent"] == 1
     assert (refused.status_code, MASTER_KEY in status.text) == (401, False)
-
-
-MOUNTED = """
-from langfuse_otel import asgi, callback
-from litellm.proxy.proxy_server import app
-
-app.mount("/api/instrumentation", asgi.app)
-"""
