@@ -30,7 +30,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    _install(session, "types", "[dev]")
+    _install(session, "types", "[dev,prometheus]")
     session.run("mypy")
 
 
@@ -57,7 +57,7 @@ def fuzz(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into `docs/_build`; every warning is an error."""
-    _install(session, "docs", "[dev]")
+    _install(session, "docs", "[dev,prometheus]")
     session.run("sphinx-build", "-n", "-W", "--keep-going", "docs", "docs/_build", env=OFFLINE)
 
 

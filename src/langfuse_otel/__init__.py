@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from langfuse_otel._counts import Stats
     from langfuse_otel._destination import Destination
     from langfuse_otel._links import trace_id, trace_url
+    from langfuse_otel._status import health, status
     from langfuse_otel.exporter import LangfuseSpanExporter
     from langfuse_otel.logger import LangfuseOtelLogger
     from langfuse_otel.settings import Settings
@@ -42,7 +43,9 @@ __all__ = [
     "aflush",
     "callback",
     "flush",
+    "health",
     "stats",
+    "status",
     "trace_id",
     "trace_url",
 ]
@@ -53,6 +56,8 @@ _LAZY = {
     "LangfuseSpanExporter": "langfuse_otel.exporter",
     "Settings": "langfuse_otel.settings",
     "Stats": "langfuse_otel._counts",
+    "health": "langfuse_otel._status",
+    "status": "langfuse_otel._status",
     "trace_id": "langfuse_otel._links",
     "trace_url": "langfuse_otel._links",
 }

@@ -330,6 +330,14 @@ class Settings(BaseSettings):
         ),
         examples=["guardrails"],
     )
+    admin_key: SecretStr | None = Field(
+        None,
+        validation_alias="LANGFUSE_OTEL_ADMIN_KEY",
+        description=(
+            "Key that opens `status` and `flush` of `langfuse_otel.asgi`. Without one they are off."
+        ),
+        examples=["a-long-random-text"],
+    )
     ui_url: Unquoted | None = Field(
         None,
         validation_alias="LANGFUSE_OTEL_UI_URL",
