@@ -124,7 +124,7 @@ def test_wrong_keys_lose_nothing(collector: Collector, tmp_path: Path) -> None:
     assert code == 1
     assert lines[1:] == [
         "Delivered: 0 spans.",
-        "Left: 3 spans that the server refuses: HTTP 401 refused.",
+        "Left: 3 spans that the server refuses: HTTP 401.",
     ]
     assert collector.refused == [401]
     assert on_disk(tmp_path) == [1, 2, 3]
@@ -139,7 +139,7 @@ def test_one_bad_span(collector: Collector, tmp_path: Path) -> None:
     code, lines = drain(collector, tmp_path)
 
     assert code == 1
-    assert lines[-1] == "Left: 1 span that the server refuses: HTTP 400 refused."
+    assert lines[-1] == "Left: 1 span that the server refuses: HTTP 400."
     assert (arrived(collector), on_disk(tmp_path)) == ([2, 3], [1])
 
 

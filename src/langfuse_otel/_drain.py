@@ -63,7 +63,7 @@ class Result:
         )
         lines = [f"Left: {_spans(number)} {why}." for number, why in left if number]
         if self.rejected:
-            lines.append(f"Lost: {_spans(self.rejected)} that the server took out: {self.refusal}.")
+            lines.append(f"Lost: {_spans(self.rejected)} that the server took out.")
         return [f"Delivered: {_spans(self.delivered)}.", *lines]
 
 
@@ -154,7 +154,6 @@ class _Run:
         rejected = min(one.spans, outcome.refused)
         self.result.delivered += one.spans - rejected
         self.result.rejected += rejected
-        self.result.refusal = outcome.reason or self.result.refusal
         self.failures = 0
         self.spool.remove(one.file)
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 MEDIA_PATH = "/api/public/media"
 # Langfuse takes any other status for a failed upload, also Azure's 201.
 STORED = 200
-MAX_ERROR = 200
 
 
 async def uploaded(upload: Upload, sender: Sender, timeout_s: float) -> Outcome:
@@ -81,7 +80,7 @@ def _confirm(upload: Upload, status: int, error: str | None = None) -> Request:
     body = {
         "uploadedAt": datetime.now(timezone.utc).isoformat().replace("+00:00", "Z"),
         "uploadHttpStatus": status,
-        "uploadHttpError": error and error[:MAX_ERROR],
+        "uploadHttpError": error,
     }
     return _to_langfuse(upload, "PATCH", f"{MEDIA_PATH}/{upload.medium.id}", body)
 

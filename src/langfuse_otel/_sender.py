@@ -2,11 +2,13 @@
 
 A result is returned, never raised. What is repeated here is repeated at once: a kept connection
 that turned out to be closed, and a redirect to the same host.
+
+A reason never holds a word of the server's. It goes to the log, the counts and the terminal, and a
+server may quote what it was sent: the key, or the content of a span.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -15,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from langfuse_otel._compression import is_compressed
-from langfuse_otel._text import printable
 from langfuse_otel._version import __version__
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 RETRYABLE = frozenset({408, 425, 429, *range(500, 600)})
 REDIRECTS = frozenset({307, 308})
 MAX_REDIRECTS = 3
-MAX_REASON = 200
 # However long a server asks to wait, it is asked again after this.
 LONGEST_WAIT_S = 3_600.0
 PROTOBUF = "application/x-protobuf"
@@ -38,10 +38,9 @@ _STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Langfuse has it. A Collector may say that it took all but so many, and why."""
+    """Langfuse has it. A Collector may say that it took all but so many."""
 
     refused: int = 0
-    reason: str = ""
 
     def __str__(self) -> str:
         return f"delivered, but for {self.refused} spans" if self.refused else "delivered"
@@ -131,8 +130,10 @@ class Sender:
             return Rejected("cannot be sent: LocalProtocolError", 0)
         except httpx.TimeoutException:
             return TryLater(f"no answer within {timeout_s:g} s")
-        except httpx.TransportError as error:
+        except httpx.ConnectError as error:
             return TryLater(f"cannot connect: {error}" if str(error) else type(error).__name__)
+        except httpx.TransportError as error:
+            return TryLater(type(error).__name__)
         except Exception as error:  # noqa: BLE001 - the worker must outlive whatever this is
             return Rejected(f"cannot be sent: {type(error).__name__}", 0)
 
@@ -177,7 +178,7 @@ class Sender:
     def _refusal(self, response: httpx.Response) -> Rejected | TryLater:
         """A redirect that was not followed is one, too: the spans stayed here."""
         status = response.status_code
-        reason = f"HTTP {status}{_message(response)}"
+        reason = f"HTTP {status}"
         if status in RETRYABLE:
             return TryLater(reason, self._retry_after(response), status)
         return Rejected(reason, status)
@@ -221,14 +222,4 @@ def _accepted(response: httpx.Response) -> Delivered:
         partial = ExportTraceServiceResponse.FromString(response.content).partial_success
     except Exception:  # noqa: BLE001 - the status says that it was taken
         return Delivered()
-    return Delivered(max(0, partial.rejected_spans), printable(partial.error_message[:MAX_REASON]))
-
-
-def _message(response: httpx.Response) -> str:
-    """The server's own words, where it answers as Langfuse does: JSON with a `message`."""
-    try:
-        answer: Any = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return ""
-    message = answer.get("message") if isinstance(answer, dict) else None
-    return f" {printable(message[:MAX_REASON])}" if isinstance(message, str) and message else ""
+    return Delivered(max(0, partial.rejected_spans))

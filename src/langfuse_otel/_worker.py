@@ -255,7 +255,7 @@ class Worker:
     def _book_delivered(self, batch: Batch, size: int, outcome: Delivered) -> None:
         refused = min(batch.spans, outcome.refused)
         if refused:
-            self._warn(batch, f"took all but {refused} spans: {outcome.reason}", lost(refused))
+            self._warn(batch, f"took all but {refused} spans", lost(refused))
         self._shelf.forget(batch)
         with self._work.changed:
             if not self._work.backlog.is_over:
