@@ -92,13 +92,18 @@ def drained(
     """
     spool = Spool(folder, settings.spool_max_bytes)
     try:
-        found = spool.recover(lambda address: address == destination.address)
+        is_ours = destination.address.__eq__
+        found = sorted([*spool.recover(is_ours), *spool.readmit(is_ours)], key=_age)
         run = _Run(spool, destination, limits_of(settings), timeout_s, deque(found), show)
         asyncio.run(run.send())
     finally:
         spool.close()
     _count_left(run.result, folder, destination)
     return run.result
+
+
+def _age(one: Spooled) -> str:
+    return one.file.name
 
 
 def _count_left(result: Result, folder: Path, destination: Destination) -> None:

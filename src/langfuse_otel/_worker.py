@@ -39,6 +39,9 @@ SHORTEST_TIMEOUT_S = 0.001
 # After an error of our own, which must neither end the thread nor keep it busy.
 AFTER_ERROR_S = 1.0
 
+# Refusals that are no matter of the spans: with other keys they may be taken.
+OF_THE_KEYS = frozenset({401, 403})
+
 GONE = Rejected("its file in the spool is gone", 0)
 
 
@@ -280,6 +283,9 @@ class Worker:
         self._shelf.forget(batch)
 
     def _book_refused(self, batch: Batch, body: bytes, outcome: Rejected) -> None:
+        if outcome.status in OF_THE_KEYS and self._shelf.set_aside(batch):
+            self._book_set_aside(batch, outcome)
+            return
         is_known = outcome is not GONE and batch.spans == 1
         reason = _REASONS.get(outcome.status, "rejected") if outcome is not GONE else "spool_lost"
         which = f", {named(body)}" if is_known else ""
@@ -288,6 +294,14 @@ class Worker:
         with self._work.changed:
             if not self._work.backlog.is_over:
                 self._work.backlog.refused(batch, reason, outcome.reason)
+            self._work.changed.notify_all()
+
+    def _book_set_aside(self, batch: Batch, outcome: Rejected) -> None:
+        what = f"{batch.spans} spans of an earlier process are set aside; deliver them with `drain`"
+        self._warn(batch, outcome.reason, what)
+        with self._work.changed:
+            if not self._work.backlog.is_over:
+                self._work.backlog.refused(batch, "set_aside", outcome.reason)
             self._work.changed.notify_all()
 
     def _pieces(self, batch: Batch, body: bytes, outcome: Rejected) -> list[Batch]:
