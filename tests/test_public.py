@@ -36,6 +36,7 @@ PURE = (
     "_tenants",
     "_text",
     "_trace",
+    "_trust",
     "_uploads",
     "_usage",
 )

@@ -29,6 +29,7 @@ from langfuse_otel._records import (
 )
 from langfuse_otel._text import json_text, message_of
 from langfuse_otel._trace import MAX_NAME, documented_of, prompt_of, trace_fields
+from langfuse_otel._trust import distrusted
 from langfuse_otel._usage import cost_of, part, usage_of
 
 if TYPE_CHECKING:
@@ -108,8 +109,8 @@ def observation_from(
         ambient: the OpenTelemetry span that was active when the call started.
         defaults: what the settings say.
     """
-    call, attempt = taken.call, taken.attempt
-    kind = kind_of(call.kwargs)
+    call = taken.call if defaults.trusts_requests else distrusted(taken.call)
+    attempt, kind = taken.attempt, kind_of(call.kwargs)
     is_superseded = call.failed and (attempt.is_repeated or _is_retried(call))
     retries = attempt.number if attempt.is_repeated or is_superseded else None
     counts = kind.has_usage and not call.failed
@@ -166,9 +167,11 @@ def partial_observation_of(
     return observation if said is None else observation._replace(output=_json(said))
 
 
-def clues_of(kwargs: Mapping[str, Any], started_ns: int, ambient: Parent | None = None) -> Clues:
-    """Return what decides about trace, parent and id; enough of it is known when a call starts."""
-    return _clues(read_call(kwargs, None), started_ns, ambient)
+def clues_of(kwargs: Mapping[str, Any], ambient: Parent | None, defaults: Defaults) -> Clues:
+    """Return what decides about the trace of a call; enough of it is known when a call starts."""
+    call = read_call(kwargs, None)
+    believed = call if defaults.trusts_requests else distrusted(call)
+    return _clues(believed, 0, ambient, ignores_context=defaults.ignores_context)
 
 
 def without_content(kwargs: Mapping[str, Any]) -> dict[str, Any]:
