@@ -174,20 +174,12 @@ def _proxy_inlets(
     """
     merged = {**_mapping(params.get("litellm_metadata")), **_mapping(params.get("metadata"))}
     body = _mapping(request.get("body"))
-    asked = _mapping(merged.get("requester_metadata"))
-    tags = _united((known or merged).get("tags"), asked.get("tags"))
+    tags = (known or merged).get("tags")
     return (
         from_headers(_mapping(request.get("headers"))),
         _mapping(body.get("litellm_metadata")),
-        {**asked, **({"tags": tags} if tags else {})},
+        {**_mapping(merged.get("requester_metadata")), **({"tags": tags} if tags else {})},
     )
-
-
-def _united(put_together: Any, asked: Any) -> Any:
-    """LiteLLM's tags, those of key and team among them; on some routes the body's stand beside."""
-    if not isinstance(put_together, (list, tuple)) or not isinstance(asked, (list, tuple)):
-        return put_together or asked
-    return [*put_together, *(tag for tag in asked if tag not in put_together)]
 
 
 def _known(params: Mapping[str, Any]) -> Mapping[str, Any]:
