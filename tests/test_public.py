@@ -25,6 +25,7 @@ PURE = (
     "_identity",
     "_inline",
     "_lanes",
+    "_limits",
     "_litellm",
     "_media",
     "_metadata",

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._identity import identify
+from langfuse_otel._limits import short_text
 from langfuse_otel._litellm import clues_of, without_content
 from langfuse_otel._records import Defaults
 from langfuse_otel.settings import read_settings
@@ -38,7 +39,7 @@ def announce(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) ->
 
 def trace_of_call(call_id: object) -> str | None:
     """Return the trace id of a call as 32 hex digits; None for one that is not remembered."""
-    found = _calls.get(call_id) if isinstance(call_id, str) else None
+    found = _calls.get(short_text(call_id)) if isinstance(call_id, str) else None
     if found is None:
         return None
     settings = read_settings()

@@ -16,6 +16,8 @@ from langfuse_otel._call import Call, call_id_of, is_true, mapping_of, read_call
 from langfuse_otel._content import default_name, kind_of, model_name
 from langfuse_otel._facts import observation_metadata
 from langfuse_otel._identity import parent_of, without_context
+from langfuse_otel._limits import short_text
+from langfuse_otel._metadata import decisive
 from langfuse_otel._parameters import model_parameters
 from langfuse_otel._records import (
     ONLY_ATTEMPT,
@@ -63,7 +65,8 @@ class Snapshot(NamedTuple):
     @property
     def size(self) -> int:
         """About how many bytes it holds: the content, and a constant for the rest."""
-        return 2_000 + len(self.input or "") + len(self.output or "")
+        texts = self.input, self.output, self.parameters
+        return 2_000 + self.call.metadata.size + sum(len(text) for text in texts if text)
 
 
 def snapshot_of(
@@ -180,18 +183,39 @@ def without_content(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     request = mapping_of(params.get("proxy_server_request"))
     body = mapping_of(request.get("body"))
     return {
-        "litellm_call_id": kwargs.get("litellm_call_id"),
-        "litellm_trace_id": kwargs.get("litellm_trace_id"),
+        "litellm_call_id": call_id_of(kwargs),
+        "litellm_trace_id": _trace_of_litellm(kwargs),
         "litellm_params": {
-            "metadata": params.get("metadata"),
-            "litellm_metadata": params.get("litellm_metadata"),
+            "metadata": _decisive(params.get("metadata")),
+            "litellm_metadata": _decisive(params.get("litellm_metadata")),
             "proxy_server_request": request
             and {
-                "headers": request.get("headers"),
-                "body": {"litellm_metadata": body.get("litellm_metadata")},
+                "headers": _short_headers(request.get("headers")),
+                "body": {"litellm_metadata": decisive(body.get("litellm_metadata"))},
             },
         },
     }
+
+
+def _decisive(metadata: object) -> dict[str, Any]:
+    """LiteLLM's dictionary on the proxy holds the request's own besides."""
+    asked = mapping_of(metadata).get("requester_metadata")
+    own = {"requester_metadata": decisive(asked)} if asked else {}
+    return {**decisive(metadata), **own}
+
+
+def _short_headers(headers: object) -> dict[str, Any]:
+    """Those that may decide."""
+    return {
+        name: short_text(str(value))
+        for name, value in mapping_of(headers).items()
+        if str(name).lower().startswith(("langfuse", "traceparent"))
+    }
+
+
+def _trace_of_litellm(kwargs: Mapping[str, Any]) -> str | None:
+    found = text_of(kwargs.get("litellm_trace_id"))
+    return short_text(found) if found else None
 
 
 def _clues(
@@ -210,8 +234,7 @@ def _clues(
         existing_trace_id=call.text("existing_trace_id"),
         parent_observation_id=call.text("parent_observation_id"),
         generation_id=call.text("generation_id"),
-        litellm_trace_id=text_of(call.kwargs.get("litellm_trace_id"))
-        or text_of(call.payload.get("trace_id")),
+        litellm_trace_id=_trace_of_litellm(call.kwargs) or text_of(call.payload.get("trace_id")),
         attempt=attempt,
         is_superseded=is_superseded,
         remote=_remote(call),

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from langfuse_otel._limits import MAX_METADATA, short_list, short_text, small_metadata
 from langfuse_otel._text import json_text
 
 # Fields that mean something to Langfuse. Each may be written with the prefix `langfuse_`, too.
@@ -57,6 +58,21 @@ _UNCHANGEABLE = (str, int, float, UUID)
 _TOGETHER = (
     frozenset({"prompt", "prompt_name", "prompt_version"}),
     frozenset({"version", "trace_version"}),
+)
+
+# What decides where a call belongs, and what says of key and team whether it may.
+_DECIDING = (
+    "trace_id",
+    "existing_trace_id",
+    "parent_observation_id",
+    "generation_id",
+    "ignore_context_propagation",
+)
+_DECISIVE = (
+    *_DECIDING,
+    *(PREFIX + name for name in _DECIDING),
+    *KNOWN,
+    "inherited_tags",
 )
 
 # What LiteLLM's router and SDK put into the caller's metadata ...
@@ -120,13 +136,15 @@ _RESERVED_PREFIXES = (
 class CallMetadata(NamedTuple):
     """`fields` by their names in `FIELDS`; `rest` is everything else that the caller gave.
 
-    `pinned`: the fields that the proxy's operator settled; `key`: the hash of the proxy's key.
+    `pinned`: the fields that the proxy's operator settled; `key`: the hash of the proxy's key;
+    `size`: about the bytes that all of it holds.
     """
 
     fields: Mapping[str, Any]
     rest: Mapping[str, Any]
     pinned: frozenset[str] = frozenset()
     key: str | None = None
+    size: int = 0
 
 
 def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
@@ -150,13 +168,42 @@ def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
         }
     pinned = _pinned(known) if known else {}
     settled = _settled(fields, pinned, known)
-    kept = {name: value if name == "prompt" else _kept(value) for name, value in settled.items()}
-    return CallMetadata(kept, _kept(rest) if rest else rest, frozenset(pinned), known.get(KEY))
+    kept = {
+        name: (value, 0) if name == "prompt" else _kept(value) for name, value in settled.items()
+    }
+    size = sum(kept_size for _, kept_size in kept.values())
+    kept_rest, rest_size = _kept(rest) if rest else (rest, 0)
+    return CallMetadata(
+        {name: value for name, (value, _) in kept.items()},
+        kept_rest,
+        frozenset(pinned),
+        known.get(KEY),
+        size + rest_size,
+    )
 
 
-def _kept(value: Any) -> Any:
-    """A copy of what the caller may change later; of what is no JSON, as it will be shown."""
-    return value if isinstance(value, _UNCHANGEABLE) else json.loads(json_text(value))
+def _kept(value: Any) -> tuple[Any, int]:
+    """A copy of what the caller may change later, as large as it may be, and about its size.
+
+    What is no JSON is there as it will be shown.
+    """
+    if isinstance(value, str):
+        return short_text(value), 0
+    if isinstance(value, _UNCHANGEABLE):
+        return value, 0
+    text = json_text(value)
+    copy = json.loads(text)
+    if isinstance(copy, dict):
+        return small_metadata(copy, len(text)), min(len(text), MAX_METADATA)
+    held = short_list(copy) if isinstance(copy, list) else copy
+    return (short_text(held) if isinstance(held, str) else held), min(len(text), MAX_METADATA)
+
+
+def decisive(metadata: object) -> dict[str, Any]:
+    """Return as much of one dictionary of metadata as decides about trace, parent and id."""
+    given = _mapping(metadata)
+    found = {name: given[name] for name in _DECISIVE if name in given}
+    return {k: short_text(v) if isinstance(v, str) else v for k, v in found.items()}
 
 
 def _sdk_inlets(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
@@ -174,12 +221,19 @@ def _proxy_inlets(
     """
     merged = {**_mapping(params.get("litellm_metadata")), **_mapping(params.get("metadata"))}
     body = _mapping(request.get("body"))
-    tags = (known or merged).get("tags")
+    tags = _tags((known or merged).get("tags"), known.get("inherited_tags"))
     return (
         from_headers(_mapping(request.get("headers"))),
         _mapping(body.get("litellm_metadata")),
         {**_mapping(merged.get("requester_metadata")), **({"tags": tags} if tags else {})},
     )
+
+
+def _tags(put_together: Any, inherited: Any) -> Any:
+    """LiteLLM's tags, those of key and team first: of too many the last are left out."""
+    if not inherited or not isinstance(put_together, list):
+        return put_together
+    return [*inherited, *(tag for tag in put_together if tag not in inherited)]
 
 
 def _known(params: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from langfuse_otel._compression import is_compressed
+from langfuse_otel._loop import NO_PUBLIC_ADDRESS, only_public
 from langfuse_otel._version import __version__
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ MAX_REDIRECTS = 3
 # However long a server asks to wait, it is asked again after this.
 LONGEST_WAIT_S = 3_600.0
 PROTOBUF = "application/x-protobuf"
+LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 
 # A server that closed a kept connection is noticed at the next request.
 _STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
@@ -66,18 +68,25 @@ class TryLater:
     status: int = field(default=0, compare=False)
 
 
+# A host that a request named leads into the network that this process runs in.
+NOT_PUBLIC = Rejected(NO_PUBLIC_ADDRESS, 0)
+
 Outcome = Delivered | Rejected | TryLater
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask of whom. `may_redirect`: a redirect to the same host is followed."""
+    """What to ask of whom.
+
+    `may_redirect`: a redirect to the same host is followed. `is_public_only`: see `Destination`.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
     may_redirect: bool = False
+    is_public_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,7 @@ class Sender:
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         self._transport = transport
-        self._client: httpx.AsyncClient | None = None
+        self._clients: dict[bool, httpx.AsyncClient] = {}
         self._now = now
 
     async def post(self, destination: Destination, body: bytes, timeout_s: float) -> Outcome:
@@ -112,7 +121,14 @@ class Sender:
         headers = {**dict(destination.headers), "Content-Type": PROTOBUF}
         if is_compressed(body):
             headers["Content-Encoding"] = "gzip"
-        request = Request("POST", destination.traces_url, headers, body, may_redirect=True)
+        request = Request(
+            "POST",
+            destination.traces_url,
+            headers,
+            body,
+            may_redirect=not destination.is_public_only,
+            is_public_only=destination.is_public_only,
+        )
         return await self._outcome(request, _accepted, timeout_s)
 
     async def ask(self, request: Request, timeout_s: float) -> Answer | Rejected | TryLater:
@@ -131,7 +147,7 @@ class Sender:
         except httpx.TimeoutException:
             return TryLater(f"no answer within {timeout_s:g} s")
         except httpx.ConnectError as error:
-            return TryLater(f"cannot connect: {error}" if str(error) else type(error).__name__)
+            return _unreached(str(error))
         except httpx.TransportError as error:
             return TryLater(type(error).__name__)
         except Exception as error:  # noqa: BLE001 - the worker must outlive whatever this is
@@ -139,11 +155,12 @@ class Sender:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.aclose()
+        for client in self._clients.values():
+            await client.aclose()
 
     async def _answer(self, request: Request, timeout_s: float) -> httpx.Response:
-        client = self._connected()
+        only_public.set(request.is_public_only)
+        client = self._connected(request.is_public_only)
 
         async def sent(to: str) -> httpx.Response:
             arguments: dict[str, Any] = {
@@ -164,16 +181,23 @@ class Sender:
             response = await sent(target)
         return response
 
-    def _connected(self) -> httpx.AsyncClient:
-        """Made at the first request: it reads proxy variables, and fails where they are wrong."""
-        if self._client is None:
-            self._client = httpx.AsyncClient(
-                transport=self._transport,
+    def _connected(self, is_public_only: bool) -> httpx.AsyncClient:
+        """Made at the first request: it reads proxy variables, and fails where they are wrong.
+
+        Where only public addresses will do, it keeps connections of its own, and goes through no
+        HTTP proxy: that one would look the name up itself. A transport leaves the variables unread.
+        """
+        if is_public_only not in self._clients:
+            transport = self._transport
+            if is_public_only and transport is None:
+                transport = httpx.AsyncHTTPTransport(limits=LIMITS)
+            self._clients[is_public_only] = httpx.AsyncClient(
+                transport=transport,
                 follow_redirects=False,
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+                limits=LIMITS,
                 headers={"User-Agent": f"langfuse-otel/{__version__}"},
             )
-        return self._client
+        return self._clients[is_public_only]
 
     def _refusal(self, response: httpx.Response) -> Rejected | TryLater:
         """A redirect that was not followed is one, too: the spans stayed here."""
@@ -195,6 +219,13 @@ class Sender:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)
         return min(LONGEST_WAIT_S, max(0.0, (moment - self._now()).total_seconds()))
+
+
+def _unreached(reason: str) -> Rejected | TryLater:
+    """The system's own words, which quote nothing."""
+    if reason == NO_PUBLIC_ADDRESS:
+        return NOT_PUBLIC
+    return TryLater(f"cannot connect: {reason}" if reason else "ConnectError")
 
 
 def _redirect(response: httpx.Response) -> str | None:

@@ -7,7 +7,6 @@ and the id of the call from `x-litellm-call-id`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._call import Call, call_id_of, mapping_of
@@ -63,8 +62,7 @@ def distrusted(call: Call) -> Call:
         if name not in OF_A_TRACE or name in metadata.pinned
     }
     own_trace = f"{call_id_of(call.kwargs)}|{metadata.key}"
-    return replace(
-        call,
+    return call._replace(
         kwargs={**call.kwargs, "user": None, "litellm_trace_id": own_trace},
         payload={**call.payload, "end_user": None, "metadata": {**payload, END_USER: None}},
         params={**call.params, "proxy_server_request": None},

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from langfuse_otel._batches import BAD_REQUEST, TOO_LARGE, divided, fitting, named, packed
 from langfuse_otel._lanes import Batch, backoff_s
 from langfuse_otel._notices import lost
-from langfuse_otel._sender import Delivered, Rejected, TryLater
+from langfuse_otel._sender import NOT_PUBLIC, Delivered, Rejected, TryLater
 from langfuse_otel._shelf import Shelf
 from langfuse_otel._uploader import Uploader
 
@@ -287,7 +287,7 @@ class Worker:
             self._book_set_aside(batch, outcome)
             return
         is_known = outcome is not GONE and batch.spans == 1
-        reason = _REASONS.get(outcome.status, "rejected") if outcome is not GONE else "spool_lost"
+        reason = _LOST_AS.get(outcome) or _REASONS.get(outcome.status, "rejected")
         which = f", {named(body)}" if is_known else ""
         self._warn(batch, outcome.reason, f"{lost(batch.spans)} ({reason}{which})")
         self._shelf.forget(batch)
@@ -317,4 +317,5 @@ class Worker:
         self._work.notices.warn(batch.destination.label, reason, what)
 
 
+_LOST_AS = {GONE: "spool_lost", NOT_PUBLIC: "host_not_allowed"}
 _REASONS = {TOO_LARGE: "too_large"}
