@@ -93,7 +93,7 @@ def test_what_is_counted() -> None:
 
 def test_what_is_remembered_of_a_call() -> None:
     """Between a call's start and its end, and after it, no more than a little is held of it."""
-    kwargs = a_call({name: HUGE for name in (*FIELDS, "mine")}, litellm_call_id=HUGE, stream=True)
+    kwargs = a_call(dict.fromkeys((*FIELDS, "mine"), HUGE), litellm_call_id=HUGE, stream=True)
     params = kwargs["litellm_params"]
     params["metadata"]["requester_metadata"] = {"trace_id": HUGE, "mine": HUGE}
     params["proxy_server_request"] = {

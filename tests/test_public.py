@@ -33,6 +33,7 @@ PURE = (
     "_parameters",
     "_pinned",
     "_records",
+    "_secrets",
     "_spool",
     "_tenants",
     "_text",

@@ -29,6 +29,7 @@ from langfuse_otel._records import (
     Observation,
     Parent,
 )
+from langfuse_otel._secrets import without_secrets
 from langfuse_otel._text import json_text, message_of
 from langfuse_otel._trace import MAX_NAME, documented_of, prompt_of, trace_fields
 from langfuse_otel._trust import distrusted
@@ -141,7 +142,7 @@ def observation_from(
         level=_level(call),
         status_message=_status_message(call) if call.failed else None,
         version=call.text("version") or call.text("trace_version"),
-        metadata=json_text(observation_metadata(call, retries)),
+        metadata=_metadata(call, retries),
         prompt=prompt_of(call),
         environment=defaults.environment,
         trace=trace_fields(call, defaults, taken.input, taken.output),
@@ -345,7 +346,13 @@ def _status_message(call: Call) -> str:
     if is_true(call.fields.get("mask_input")):
         return type(error).__name__  # the text of an error may quote the input
     text = message_of(error) if error else text_of(call.payload.get("error_str"))
-    return text or type(error).__name__
+    return without_secrets(text or "", call.kwargs) or type(error).__name__
+
+
+def _metadata(call: Call, retries: int | None) -> Json:
+    """A failure's traceback quotes the error."""
+    text = json_text(observation_metadata(call, retries))
+    return without_secrets(text, call.kwargs) if call.failed else text
 
 
 def nanoseconds_of(moment: object) -> int:
