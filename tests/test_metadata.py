@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langfuse_otel._limits import short_text
 from langfuse_otel._metadata import FIELDS, call_metadata, from_headers
 
 EXAMPLES = {name: f"the {name}" for name in FIELDS}
@@ -104,7 +105,7 @@ def test_plain_spelling_wins() -> None:
         ({"langfuse_mask_input": "true"}, {"mask_input": True}),
         ({"langfuse_trace_id": "123"}, {"trace_id": "123"}),
         ({"langfuse_trace_metadata": "{broken"}, {"trace_metadata": "{broken"}),
-        ({"langfuse_trace_metadata": "[" * 5_000}, {"trace_metadata": "[" * 5_000}),
+        ({"langfuse_trace_metadata": "[" * 5_000}, {"trace_metadata": short_text("[" * 5_000)}),
         ({"Langfuse_Trace_Name": "x"}, {"trace_name": "x"}),
         ({"langfuse-trace-user-id": "u"}, {"trace_user_id": "u"}),
         ({"langfuse_secret_key": "sk-lf-1"}, {}),

@@ -302,15 +302,6 @@ def test_status_of_a_failure() -> None:
     assert outcome.status == 500
 
 
-def test_words_of_a_server_are_one_line() -> None:
-    """What a server says cannot steer a terminal or forge a line of the log."""
-    outcome = posted(lambda _: httpx.Response(401, json={"message": STEERING}))
-
-    assert isinstance(outcome, Rejected)
-    assert outcome.reason.isprintable()
-    assert "forged" in outcome.reason
-
-
 def test_endless_words_of_a_server() -> None:
     """An answer that is nested too deeply to be read is one without words."""
     assert posted(lambda _: httpx.Response(503, content=b"[" * 100_000)) == TryLater("HTTP 503")
