@@ -124,7 +124,7 @@ def test_wrong_keys_lose_nothing(collector: Collector, tmp_path: Path) -> None:
     assert code == 1
     assert lines[1:] == [
         "Delivered: 0 spans.",
-        "Left: 3 spans that the server refuses: HTTP 401 refused.",
+        "Left: 3 spans that the server refuses: HTTP 401.",
     ]
     assert collector.refused == [401]
     assert on_disk(tmp_path) == [1, 2, 3]
@@ -139,7 +139,7 @@ def test_one_bad_span(collector: Collector, tmp_path: Path) -> None:
     code, lines = drain(collector, tmp_path)
 
     assert code == 1
-    assert lines[-1] == "Left: 1 span that the server refuses: HTTP 400 refused."
+    assert lines[-1] == "Left: 1 span that the server refuses: HTTP 400."
     assert (arrived(collector), on_disk(tmp_path)) == ([2, 3], [1])
 
 
@@ -212,3 +212,16 @@ def test_no_keys(tmp_path: Path) -> None:
 
     assert run.returncode == 1
     assert "LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY must be set" in run.stderr
+
+
+def test_what_was_set_aside(collector: Collector, tmp_path: Path) -> None:
+    """What a process set aside, whose keys were refused, is delivered with the right ones."""
+    owner = left_behind(tmp_path, project(collector), [1])
+    owner.set_aside(waiting(tmp_path)[0].file)
+    owner.close()
+    ended(tmp_path, project(collector), [2])
+    code, lines = drain(collector, tmp_path)
+
+    assert (code, lines[1:]) == (0, ["Delivered: 2 spans."])
+    assert [int(span.span_id, 16) for span in collector.spans] == [1, 2]
+    assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langfuse_otel._limits import short_text
 from langfuse_otel._metadata import FIELDS, call_metadata, from_headers
 
 EXAMPLES = {name: f"the {name}" for name in FIELDS}
@@ -104,7 +105,7 @@ def test_plain_spelling_wins() -> None:
         ({"langfuse_mask_input": "true"}, {"mask_input": True}),
         ({"langfuse_trace_id": "123"}, {"trace_id": "123"}),
         ({"langfuse_trace_metadata": "{broken"}, {"trace_metadata": "{broken"}),
-        ({"langfuse_trace_metadata": "[" * 5_000}, {"trace_metadata": "[" * 5_000}),
+        ({"langfuse_trace_metadata": "[" * 5_000}, {"trace_metadata": short_text("[" * 5_000)}),
         ({"Langfuse_Trace_Name": "x"}, {"trace_name": "x"}),
         ({"langfuse-trace-user-id": "u"}, {"trace_user_id": "u"}),
         ({"langfuse_secret_key": "sk-lf-1"}, {}),
@@ -160,6 +161,57 @@ def test_tags_of_key_and_team() -> None:
     params = proxied(requester_metadata={"tags": ["own"]}, tags=["own", "team"])
 
     assert call_metadata(params).fields == {"tags": ["own", "team"]}
+
+
+@pytest.mark.parametrize(
+    ("pinned", "asked"),
+    [
+        ({"prompt_name": "p", "prompt_version": 1}, {"prompt": {"name": "q", "version": 2}}),
+        ({"prompt": {"name": "p", "version": 1}}, {"prompt_name": "q", "prompt_version": 2}),
+        ({"version": "1"}, {"trace_version": "2"}),
+        ({"trace_version": "1"}, {"version": "2"}),
+        ({"trace_id": "one"}, {"existing_trace_id": "other"}),
+    ],
+)
+def test_what_is_pinned_in_another_way(pinned: dict[str, Any], asked: dict[str, Any]) -> None:
+    """What the operator says in one way a request cannot say in another."""
+    params = proxied(requester_metadata=asked, user_api_key_metadata=pinned)
+    found = call_metadata(params)
+
+    assert found.fields == pinned
+    assert found.pinned == set(pinned)
+
+
+@pytest.mark.parametrize(
+    "known", [{"user_api_key_metadata": {"trace_name": "x"}}, {"inherited_tags": ("x",)}]
+)
+def test_a_continued_trace_and_what_is_pinned(known: dict[str, Any]) -> None:
+    """A request cannot keep what is pinned away from its trace by continuing one."""
+    asked = {"existing_trace_id": "theirs"}
+    found = call_metadata(proxied(requester_metadata=asked, user_api_key_hash="h", **known)).fields
+
+    assert "existing_trace_id" not in found
+    assert found["trace_id"] == "theirs"
+
+
+def test_no_other_identity() -> None:
+    """The metadata of a trace, which Langfuse lays over all other, names no other key or team."""
+    asked = {"trace_metadata": {"user_api_key_alias": "forged", "mine": 1}}
+    params = proxied(requester_metadata=asked, user_api_key_hash="h")
+
+    assert call_metadata(params).fields == {"trace_metadata": {"mine": 1}}
+
+
+def test_the_proxys_dictionary() -> None:
+    """What the proxy knows of key and team is in one dictionary, whatever the other says."""
+    ours = {
+        "user_api_key_hash": "h",
+        "user_api_key_metadata": {"trace_name": "ours"},
+        "tags": ["a"],
+    }
+    params = {**proxied(tags=["theirs"]), "litellm_metadata": ours}
+
+    assert call_metadata(params).fields == {"trace_name": "ours", "tags": ["a"]}
 
 
 JSON = st.recursive(

@@ -16,7 +16,7 @@ import langfuse_otel
 from calls import ENDED, STARTED, a_call, a_response
 from langfuse_otel import LangfuseOtelLogger, _routes
 from langfuse_otel.logger import StayingLogger
-from langfuse_otel.testing import Collector
+from langfuse_otel.testing import Answer, Collector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,6 +47,19 @@ class House(Collector):
     def delivered(self) -> set[tuple[str, str]]:
         """The name of each span, and the public key that it came with."""
         return {(span.name, pair_of(span.headers)[0]) for span in self.spans}
+
+
+class Limiting(House):
+    """Tells one tenant to wait for an hour, and takes another's keys for wrong."""
+
+    def __init__(self, limited: str, *refused: str) -> None:
+        super().__init__(*refused)
+        self.limited = limited
+
+    def _verdict(self, path: str, headers: Mapping[str, str]) -> Answer:
+        if pair_of(headers)[0] == self.limited:
+            return Answer(429, {"Retry-After": "3600"})
+        return super()._verdict(path, headers)
 
 
 def pair_of(headers: Mapping[str, str]) -> tuple[str, str]:
@@ -287,6 +300,25 @@ def test_trouble_of_one_tenant() -> None:
         house.wait_for_refusals(1, timeout_s=5)
 
         assert house.delivered == {(f"of pk-{n}", f"pk-{n}") for n in range(3, 8)}
+
+
+def test_rate_limit_of_one_tenant() -> None:
+    """Of fifty tenants on two hosts, one that is told to wait, one refused, one dead delay no other."""
+    litellm.callbacks = [LangfuseOtelLogger(flush_interval=0)]
+    with Limiting("pk-0", "pk-1") as house, House() as second:
+        hosts = house, second
+        complete(**tenant(0, hosts))
+        house.wait_for_refusals(1)
+        complete(**{**tenant(1, (house,)), "metadata": {}})
+        complete(**{**tenant(2, hosts), "langfuse_host": DEAD})
+        for number in range(3, 50):
+            complete(**tenant(number, hosts))
+        for host, count in zip(hosts, (23, 24), strict=True):
+            host.wait_for(count)
+
+        assert house.delivered == {(f"of pk-{n}", f"pk-{n}") for n in range(4, 50, 2)}
+        assert second.delivered == {(f"of pk-{n}", f"pk-{n}") for n in range(3, 50, 2)}
+        assert sorted(house.refused) == [401, 429]
 
 
 def test_tenants_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from langfuse_otel import _delivery, _process, _request_file, _worker
 from langfuse_otel._backlog import Limits
 from langfuse_otel._delivery import Delivery
 from langfuse_otel._destination import Address
-from langfuse_otel._sender import TryLater
+from langfuse_otel._sender import Rejected, TryLater
 from langfuse_otel._spool import Spool, waiting
 from langfuse_otel.settings import Settings
 from langfuse_otel.testing import Answer, Collector
@@ -697,3 +697,43 @@ def test_a_dead_host_ends_in_time(collector: Collector, folder: Path) -> None:
     said("export('a', 'b')", env=env)
 
     assert sum(found.spans for found in waiting(folder)) == 2
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_wrong_keys_lose_nothing_of_others(folder: Path, status: int) -> None:
+    """What an ended process left and these keys do not open is set aside, counted, for `drain`."""
+    [left] = an_ended_process(folder, b"theirs")
+    langfuse = Langfuse(*[Rejected(f"HTTP {status}", status)] * 2)
+    spool = a_spool(folder)
+    delivery = delivering(langfuse, spool)
+    delivery.keep(ONE)
+    until(lambda: delivery.stats().dropped == {"set_aside": 1})
+    delivery.submit(an_item(2))
+    assert delivery.flush(SOON_S)
+
+    assert delivery.stats().dropped == {"set_aside": 1, "rejected": 1}
+    assert adds_up(delivery)
+    assert [file.name for file in files(folder, "refused/*")] == [left.name]
+    delivery.shutdown(0)
+    spool = a_spool(folder)
+    assert spool.recover(everything) == []
+    assert [spool.body(one.file) for one in spool.readmit(everything)] == [b"theirs"]
+
+
+def test_what_is_set_aside_counts_against_the_limit(folder: Path) -> None:
+    """What was set aside takes its room on disk."""
+    spool = a_spool(folder, 2_000)
+    assert spool.set_aside(spool.put(ONE.address, 1, bytes(1_000)))
+    other = a_spool(folder, 2_000)
+
+    assert not other.has_room(bytes(1_000))
+
+
+def test_what_cannot_be_set_aside_is_lost(folder: Path) -> None:
+    """Where the disk does not let it be set aside it is counted as any other refusal."""
+    an_ended_process(folder, b"theirs")
+    (folder / "refused").write_text("a file is in the way")
+    delivery = delivering(Langfuse(Rejected("HTTP 401", 401)), a_spool(folder))
+    delivery.keep(ONE)
+    until(lambda: delivery.stats().dropped == {"rejected": 1})
+    delivery.shutdown(0)

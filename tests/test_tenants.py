@@ -9,7 +9,8 @@ import pytest
 
 from langfuse_otel import _pinned
 from langfuse_otel._hosts import is_allowed
-from langfuse_otel._tenants import NOBODY, Tenant, came_by_proxy, tenant_of
+from langfuse_otel._tenants import NOBODY, Tenant, tenant_of
+from langfuse_otel._trust import came_by_proxy
 
 PAIR = {"langfuse_public_key": "pk-a", "langfuse_secret_key": "sk-a"}
 KEYS = {"langfuse_public_key": "pk-key", "langfuse_secret_key": "sk-key"}

@@ -260,6 +260,20 @@ def test_answer_of_another_kind(answer: bytes) -> None:
     assert api.inputs[1][-1] == said(IMAGE.marker)
 
 
+@pytest.mark.parametrize(
+    ("url", "methods"), [("https://x", [CREATE, PUT, CONFIRM]), ("http://x", [CREATE])]
+)
+def test_media_of_a_host_that_a_request_named(url: str, methods: list[str]) -> None:
+    """Every step stays in the public internet, follows no redirect, and needs https."""
+    medium_id = IMAGE.id
+    api = MediaApi(POST=[Answer(json.dumps({"mediaId": medium_id, "uploadUrl": url}).encode())])
+    delivered(api, an_item(1, destination=replace(ONE, is_public_only=True)))
+
+    assert api.methods == methods
+    assert all(request.is_public_only for request in api.asked)
+    assert not any(request.may_redirect for request in api.asked)
+
+
 def test_langfuse_without_storage() -> None:
     """A Langfuse that answers 500 for media again and again is believed."""
     api = MediaApi(POST=[TryLater("HTTP 500", status=500)] * 4)

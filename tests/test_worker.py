@@ -158,7 +158,7 @@ def test_no_name_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_more_refused_than_sent() -> None:
     """A partial success that says nonsense leaves the count right."""
-    delivery = delivering(Langfuse(Delivered(1_000, "odd")))
+    delivery = delivering(Langfuse(Delivered(1_000)))
     delivery.submit(an_item(1))
 
     assert delivery.flush(SOON_S)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from langfuse_otel._limits import short_text
 from langfuse_otel._metadata import CallMetadata, call_metadata
 from langfuse_otel._text import clean, digits
 
@@ -40,8 +41,9 @@ def read_call(kwargs: Mapping[str, Any], response: object) -> Call:
 
 
 def call_id_of(kwargs: Mapping[str, Any]) -> str | None:
-    """Return LiteLLM's id of the call that these callback arguments are about."""
-    return text_of(kwargs.get("litellm_call_id"))
+    """Return LiteLLM's id of the call that these callback arguments are about, made short."""
+    found = text_of(kwargs.get("litellm_call_id"))
+    return short_text(found) if found else None
 
 
 def is_true(value: object) -> bool:

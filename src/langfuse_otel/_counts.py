@@ -49,7 +49,8 @@ class Stats:
     what an earlier process left there. `dropped` counts by reason: `not_sampled`, `no_destination`,
     `incomplete_credentials` and `host_not_allowed` (of calls that name a project themselves),
     `unreadable` (LiteLLM's data), `unencodable`, `queue_full`, `spool_full`, `spool_lost` (its file
-    is gone), `rejected`, `too_large`, `shutdown`. `retries` counts requests to be sent again,
+    is gone), `set_aside` (of an earlier process, for `langfuse-otel drain`), `rejected`, `too_large`,
+    `shutdown`. `retries` counts requests to be sent again,
     `bytes_sent` the bodies of those that were taken, `spool_errors` batches that the disk did not
     take. `destinations` has the same by traces URL and public key. Spans that were sent once more
     because their media could not be uploaded (`media.repeated`) are among the created and sent.

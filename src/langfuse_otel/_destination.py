@@ -37,12 +37,17 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """One target of spans: its full traces URL, the headers that open it, and how it was chosen."""
+    """One target of spans: its full traces URL, the headers that open it, and how it was chosen.
+
+    `is_public_only`: nobody but a request vouches for the name of its host, so nothing is sent there
+    unless it resolves to an address of the public internet.
+    """
 
     traces_url: str
     headers: Headers = field(repr=False)
     kind: Literal["langfuse", "endpoint", "otlp"] = "langfuse"
     public_key: str | None = None
+    is_public_only: bool = False
 
     @property
     def host(self) -> str:

@@ -6,6 +6,7 @@ The test trace goes out the way that every span goes.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 import time
@@ -143,10 +144,8 @@ def _connection(settings: Settings, destination: Destination) -> Finding:
 def _health(settings: Settings, destination: Destination) -> Finding:
     url = f"{destination.host}/api/public/health"
     status, answer = get(url, destination, settings.timeout)
-    if status == 200 and isinstance(answer, dict) and "status" in answer:  # noqa: PLR2004
-        return Finding(
-            good=True, text=f"Langfuse {answer.get('version', '')} is {answer['status']}"
-        )
+    if status == 200 and isinstance(answer, dict) and answer.get("status") == "OK":  # noqa: PLR2004
+        return Finding(good=True, text=f"Langfuse{_version(answer.get('version'))} is OK")
     return Finding(
         good=False,
         text=f"{url} answers {_status(status)}, not as Langfuse does",
@@ -228,6 +227,12 @@ def _read_back(settings: Settings, destination: Destination, trace_id: str) -> F
         text=f"reading it back gave {_status(status)}: look for it in Langfuse's page "
         "(version 4 without the older read API cannot be asked)",
     )
+
+
+def _version(said: object) -> str:
+    """A version, and no other word of the server's."""
+    found = re.fullmatch(r"v?\d+(\.\d+){1,3}", said) if isinstance(said, str) else None
+    return f" {found[0][:20]}" if found else ""
 
 
 def _status(status: int) -> str:

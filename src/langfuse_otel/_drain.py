@@ -63,7 +63,7 @@ class Result:
         )
         lines = [f"Left: {_spans(number)} {why}." for number, why in left if number]
         if self.rejected:
-            lines.append(f"Lost: {_spans(self.rejected)} that the server took out: {self.refusal}.")
+            lines.append(f"Lost: {_spans(self.rejected)} that the server took out.")
         return [f"Delivered: {_spans(self.delivered)}.", *lines]
 
 
@@ -92,13 +92,18 @@ def drained(
     """
     spool = Spool(folder, settings.spool_max_bytes)
     try:
-        found = spool.recover(lambda address: address == destination.address)
+        is_ours = destination.address.__eq__
+        found = sorted([*spool.recover(is_ours), *spool.readmit(is_ours)], key=_age)
         run = _Run(spool, destination, limits_of(settings), timeout_s, deque(found), show)
         asyncio.run(run.send())
     finally:
         spool.close()
     _count_left(run.result, folder, destination)
     return run.result
+
+
+def _age(one: Spooled) -> str:
+    return one.file.name
 
 
 def _count_left(result: Result, folder: Path, destination: Destination) -> None:
@@ -154,7 +159,6 @@ class _Run:
         rejected = min(one.spans, outcome.refused)
         self.result.delivered += one.spans - rejected
         self.result.rejected += rejected
-        self.result.refusal = outcome.reason or self.result.refusal
         self.failures = 0
         self.spool.remove(one.file)
 

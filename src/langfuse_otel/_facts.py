@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from langfuse_otel._call import Call, call_id_of, is_true, mapping_of, text_of
+from langfuse_otel._limits import short_text
 from langfuse_otel._usage import part
 
 # Facts of LiteLLM's about the key, team and user of a proxy request: names, never the key.
@@ -80,7 +81,12 @@ def _identity_facts(call: Call) -> dict[str, Any]:
 def _chosen(container: object, names: frozenset[str]) -> dict[str, Any]:
     found = mapping_of(container)
     shared = names & found.keys()
-    return {name: found[name] for name in sorted(shared)} if shared else {}
+    return {name: _short(found[name]) for name in sorted(shared)} if shared else {}
+
+
+def _short(value: object) -> object:
+    """The user is the request's own word."""
+    return short_text(value) if isinstance(value, str) else value
 
 
 def _error_facts(call: Call) -> dict[str, Any]:

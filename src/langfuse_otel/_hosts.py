@@ -7,6 +7,7 @@ operator's own, a region of Langfuse's cloud, or one that the operator allows.
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
@@ -38,6 +39,27 @@ def is_allowed(host: str, operators: str | None, allowed: Iterable[str]) -> bool
         return False
     parts = urlsplit(url)
     return url == operators or _is_cloud(parts) or any(_is_meant(parts, entry) for entry in allowed)
+
+
+def is_written_out(host: str, operators: str | None, allowed: Iterable[str]) -> bool:
+    """Whether an allowed host is known as it stands: by more than the end of its name."""
+    entries = [entry for entry in allowed if not entry.startswith("*.")]
+    return is_allowed(host, operators, entries)
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public internet, and stands for none that is not.
+
+    Those that are not: loopback, private, link-local, shared (RFC 6598), multicast, reserved, and
+    IPv6 addresses that hold an IPv4 one (6to4, NAT64); a mapped one is what it maps.
+    """
+    try:
+        given = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    ip = getattr(given, "ipv4_mapped", None) or given
+    is_local = getattr(ip, "is_site_local", False) or getattr(ip, "sixtofour", None) is not None
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or is_local)
 
 
 def _is_cloud(parts: SplitResult) -> bool:

@@ -30,7 +30,7 @@ MAX_WINDOW = 4
 class Batch:
     """One request to be: its body, or the file that holds it.
 
-    `number` is that of the oldest span in it.
+    `number` is that of the oldest span in it; `is_recovered`: an earlier process left it on disk.
     """
 
     destination: Destination
@@ -38,6 +38,7 @@ class Batch:
     spans: int
     number: int
     file: Path | None = None
+    is_recovered: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -6,8 +6,10 @@ from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._identity import identify, without_context
+from langfuse_otel._identity import identify
+from langfuse_otel._limits import short_text
 from langfuse_otel._litellm import clues_of, without_content
+from langfuse_otel._records import Defaults
 from langfuse_otel.settings import read_settings
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 # How many calls are remembered, the newest.
 MAX_CALLS = 10_000
 
-_calls: OrderedDict[str, Callable[[], Clues]] = OrderedDict()
+_calls: OrderedDict[str, Callable[[Defaults], Clues]] = OrderedDict()
 _projects: dict[str, str] = {}
 
 
@@ -30,20 +32,22 @@ def announce(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) ->
     """
     if call_id in _calls:
         return
-    _calls[call_id] = partial(clues_of, without_content(kwargs), 0, ambient)
+    _calls[call_id] = partial(clues_of, without_content(kwargs), ambient)
     if len(_calls) > MAX_CALLS:
         _calls.popitem(last=False)
 
 
 def trace_of_call(call_id: object) -> str | None:
     """Return the trace id of a call as 32 hex digits; None for one that is not remembered."""
-    found = _calls.get(call_id) if isinstance(call_id, str) else None
+    found = _calls.get(short_text(call_id)) if isinstance(call_id, str) else None
     if found is None:
         return None
-    clues = found()
-    if read_settings().ignore_context_propagation:
-        clues = without_context(clues)
-    return f"{identify(clues).trace_id:032x}"
+    settings = read_settings()
+    defaults = Defaults(
+        ignores_context=settings.ignore_context_propagation,
+        trusts_requests=settings.trust_request_metadata,
+    )
+    return f"{identify(found(defaults)).trace_id:032x}"
 
 
 def trace_id(response: object) -> str | None:

@@ -16,6 +16,8 @@ from langfuse_otel._call import Call, call_id_of, is_true, mapping_of, read_call
 from langfuse_otel._content import default_name, kind_of, model_name
 from langfuse_otel._facts import observation_metadata
 from langfuse_otel._identity import parent_of, without_context
+from langfuse_otel._limits import short_text
+from langfuse_otel._metadata import decisive
 from langfuse_otel._parameters import model_parameters
 from langfuse_otel._records import (
     ONLY_ATTEMPT,
@@ -27,8 +29,10 @@ from langfuse_otel._records import (
     Observation,
     Parent,
 )
+from langfuse_otel._secrets import without_secrets
 from langfuse_otel._text import json_text, message_of
 from langfuse_otel._trace import MAX_NAME, documented_of, prompt_of, trace_fields
+from langfuse_otel._trust import distrusted
 from langfuse_otel._usage import cost_of, part, usage_of
 
 if TYPE_CHECKING:
@@ -62,7 +66,8 @@ class Snapshot(NamedTuple):
     @property
     def size(self) -> int:
         """About how many bytes it holds: the content, and a constant for the rest."""
-        return 2_000 + len(self.input or "") + len(self.output or "")
+        texts = self.input, self.output, self.parameters
+        return 2_000 + self.call.metadata.size + sum(len(text) for text in texts if text)
 
 
 def snapshot_of(
@@ -108,8 +113,8 @@ def observation_from(
         ambient: the OpenTelemetry span that was active when the call started.
         defaults: what the settings say.
     """
-    call, attempt = taken.call, taken.attempt
-    kind = kind_of(call.kwargs)
+    call = taken.call if defaults.trusts_requests else distrusted(taken.call)
+    attempt, kind = taken.attempt, kind_of(call.kwargs)
     is_superseded = call.failed and (attempt.is_repeated or _is_retried(call))
     retries = attempt.number if attempt.is_repeated or is_superseded else None
     counts = kind.has_usage and not call.failed
@@ -137,7 +142,7 @@ def observation_from(
         level=_level(call),
         status_message=_status_message(call) if call.failed else None,
         version=call.text("version") or call.text("trace_version"),
-        metadata=json_text(observation_metadata(call, retries)),
+        metadata=_metadata(call, retries),
         prompt=prompt_of(call),
         environment=defaults.environment,
         trace=trace_fields(call, defaults, taken.input, taken.output),
@@ -166,9 +171,11 @@ def partial_observation_of(
     return observation if said is None else observation._replace(output=_json(said))
 
 
-def clues_of(kwargs: Mapping[str, Any], started_ns: int, ambient: Parent | None = None) -> Clues:
-    """Return what decides about trace, parent and id; enough of it is known when a call starts."""
-    return _clues(read_call(kwargs, None), started_ns, ambient)
+def clues_of(kwargs: Mapping[str, Any], ambient: Parent | None, defaults: Defaults) -> Clues:
+    """Return what decides about the trace of a call; enough of it is known when a call starts."""
+    call = read_call(kwargs, None)
+    believed = call if defaults.trusts_requests else distrusted(call)
+    return _clues(believed, 0, ambient, ignores_context=defaults.ignores_context)
 
 
 def without_content(kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,18 +184,39 @@ def without_content(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     request = mapping_of(params.get("proxy_server_request"))
     body = mapping_of(request.get("body"))
     return {
-        "litellm_call_id": kwargs.get("litellm_call_id"),
-        "litellm_trace_id": kwargs.get("litellm_trace_id"),
+        "litellm_call_id": call_id_of(kwargs),
+        "litellm_trace_id": _trace_of_litellm(kwargs),
         "litellm_params": {
-            "metadata": params.get("metadata"),
-            "litellm_metadata": params.get("litellm_metadata"),
+            "metadata": _decisive(params.get("metadata")),
+            "litellm_metadata": _decisive(params.get("litellm_metadata")),
             "proxy_server_request": request
             and {
-                "headers": request.get("headers"),
-                "body": {"litellm_metadata": body.get("litellm_metadata")},
+                "headers": _short_headers(request.get("headers")),
+                "body": {"litellm_metadata": decisive(body.get("litellm_metadata"))},
             },
         },
     }
+
+
+def _decisive(metadata: object) -> dict[str, Any]:
+    """LiteLLM's dictionary on the proxy holds the request's own besides."""
+    asked = mapping_of(metadata).get("requester_metadata")
+    own = {"requester_metadata": decisive(asked)} if asked else {}
+    return {**decisive(metadata), **own}
+
+
+def _short_headers(headers: object) -> dict[str, Any]:
+    """Those that may decide."""
+    return {
+        name: short_text(str(value))
+        for name, value in mapping_of(headers).items()
+        if str(name).lower().startswith(("langfuse", "traceparent"))
+    }
+
+
+def _trace_of_litellm(kwargs: Mapping[str, Any]) -> str | None:
+    found = text_of(kwargs.get("litellm_trace_id"))
+    return short_text(found) if found else None
 
 
 def _clues(
@@ -207,8 +235,7 @@ def _clues(
         existing_trace_id=call.text("existing_trace_id"),
         parent_observation_id=call.text("parent_observation_id"),
         generation_id=call.text("generation_id"),
-        litellm_trace_id=text_of(call.kwargs.get("litellm_trace_id"))
-        or text_of(call.payload.get("trace_id")),
+        litellm_trace_id=_trace_of_litellm(call.kwargs) or text_of(call.payload.get("trace_id")),
         attempt=attempt,
         is_superseded=is_superseded,
         remote=_remote(call),
@@ -319,7 +346,13 @@ def _status_message(call: Call) -> str:
     if is_true(call.fields.get("mask_input")):
         return type(error).__name__  # the text of an error may quote the input
     text = message_of(error) if error else text_of(call.payload.get("error_str"))
-    return text or type(error).__name__
+    return without_secrets(text or "", call.kwargs) or type(error).__name__
+
+
+def _metadata(call: Call, retries: int | None) -> Json:
+    """A failure's traceback quotes the error."""
+    text = json_text(observation_metadata(call, retries))
+    return without_secrets(text, call.kwargs) if call.failed else text
 
 
 def nanoseconds_of(moment: object) -> int:

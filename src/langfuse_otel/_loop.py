@@ -7,10 +7,19 @@ import socket
 import threading
 from asyncio.events import _get_running_loop, _set_running_loop
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+
+from langfuse_otel._hosts import is_public
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+# Whether what runs may connect to the public internet alone. The addresses that are checked are the
+# very ones that are connected to: a name that resolves otherwise the next time gains nothing.
+only_public: ContextVar[bool] = ContextVar("only_public", default=False)
+
+NO_PUBLIC_ADDRESS = "the host has no public address"
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -33,7 +42,20 @@ class DeliveryLoop(asyncio.SelectorEventLoop):
     """
 
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> list[Any]:
-        """Do as `socket.getaddrinfo`."""
+        """Do as `socket.getaddrinfo`, without the addresses that may not be connected to.
+
+        Raises:
+            OSError: there is none, or none left.
+        """
+        found = await self._looked_up(host, port, **options)
+        if not only_public.get():
+            return found
+        public = [one for one in found if is_public(one[4][0])]
+        if not public:
+            raise OSError(NO_PUBLIC_ADDRESS)
+        return public
+
+    async def _looked_up(self, host: Any, port: Any, **options: Any) -> list[Any]:
         found: asyncio.Future[list[Any]] = self.create_future()
 
         def look_up() -> None:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 MEDIA_PATH = "/api/public/media"
 # Langfuse takes any other status for a failed upload, also Azure's 201.
 STORED = 200
-MAX_ERROR = 200
 
 
 async def uploaded(upload: Upload, sender: Sender, timeout_s: float) -> Outcome:
@@ -29,7 +28,7 @@ async def uploaded(upload: Upload, sender: Sender, timeout_s: float) -> Outcome:
         created = await sender.ask(_create(upload), timeout_s)
         if not isinstance(created, Answer):
             return created
-        url = _address(created, upload.medium.id)
+        url = _address(created, upload.medium.id, upload.destination.is_public_only)
         if not isinstance(url, str):
             return url
         stored = await sender.ask(_put(upload, url), timeout_s)
@@ -54,7 +53,7 @@ def _create(upload: Upload) -> Request:
     return _to_langfuse(upload, "POST", MEDIA_PATH, body)
 
 
-def _address(created: Answer, media_id: str) -> str | Delivered | Rejected:
+def _address(created: Answer, media_id: str, is_public_only: bool) -> str | Delivered | Rejected:
     """Where the bytes go; Langfuse gives no address where it has them already."""
     try:
         answer: Any = json.loads(created.content)
@@ -63,7 +62,11 @@ def _address(created: Answer, media_id: str) -> str | Delivered | Rejected:
     if not isinstance(answer, dict) or answer.get("mediaId") != media_id:
         return Rejected("the answer names other media", 0)
     url = answer.get("uploadUrl")
-    return url if isinstance(url, str) and url else Delivered()
+    if not isinstance(url, str) or not url:
+        return Delivered()
+    if is_public_only and not url.startswith("https://"):
+        return Rejected("the address for the bytes is not https", 0)
+    return url
 
 
 def _put(upload: Upload, url: str) -> Request:
@@ -74,14 +77,15 @@ def _put(upload: Upload, url: str) -> Request:
             "x-ms-blob-type": "BlockBlob",
             "x-amz-checksum-sha256": upload.medium.sha256,
         }
-    return Request("PUT", url, headers, upload.medium.content)
+    is_public_only = upload.destination.is_public_only
+    return Request("PUT", url, headers, upload.medium.content, is_public_only=is_public_only)
 
 
 def _confirm(upload: Upload, status: int, error: str | None = None) -> Request:
     body = {
         "uploadedAt": datetime.now(timezone.utc).isoformat().replace("+00:00", "Z"),
         "uploadHttpStatus": status,
-        "uploadHttpError": error and error[:MAX_ERROR],
+        "uploadHttpError": error,
     }
     return _to_langfuse(upload, "PATCH", f"{MEDIA_PATH}/{upload.medium.id}", body)
 
@@ -90,4 +94,5 @@ def _to_langfuse(upload: Upload, method: str, path: str, body: Mapping[str, Any]
     headers = {**dict(upload.destination.headers), "Content-Type": "application/json"}
     said = {key: value for key, value in body.items() if value is not None}
     url, content = upload.destination.host + path, json.dumps(said).encode()
-    return Request(method, url, headers, content, may_redirect=True)
+    is_public_only = upload.destination.is_public_only
+    return Request(method, url, headers, content, not is_public_only, is_public_only)

@@ -1,7 +1,9 @@
 """The caller's metadata: four inlets, one table of fields. Pure.
 
 What an operator pinned to a key or team wins over the metadata of the request's body, that over
-`litellm_metadata`, and that over `langfuse_*` headers.
+`litellm_metadata`, and that over `langfuse_*` headers. LiteLLM's proxy (1.106) writes what it knows
+of key and team, `user_api_key_*`, into one of its two dictionaries, and takes such names out of what
+a request brings.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from langfuse_otel._limits import MAX_METADATA, short_list, short_text, small_metadata
 from langfuse_otel._text import json_text
 
 # Fields that mean something to Langfuse. Each may be written with the prefix `langfuse_`, too.
@@ -40,11 +43,37 @@ FIELDS = (
 )
 PREFIX = "langfuse_"
 
+# What the proxy knows of the key, by the beginning of its names.
+IDENTITY = "user_api_key"
+KEY = "user_api_key_hash"
+KNOWN = frozenset({KEY, "user_api_key_metadata", "user_api_key_team_metadata"})
+
 # Other spellings: LangChain's, and that of LiteLLM's per-request settings.
 _ALIASES = {"langfuse_user_id": "trace_user_id", "langfuse_public": "trace_public"}
 _NAMES = {name: name for name in FIELDS} | {PREFIX + name: name for name in FIELDS} | _ALIASES
 
 _UNCHANGEABLE = (str, int, float, UUID)
+
+# Fields that say the same thing in several ways: of those the operator's alone count.
+_TOGETHER = (
+    frozenset({"prompt", "prompt_name", "prompt_version"}),
+    frozenset({"version", "trace_version"}),
+)
+
+# What decides where a call belongs, and what says of key and team whether it may.
+_DECIDING = (
+    "trace_id",
+    "existing_trace_id",
+    "parent_observation_id",
+    "generation_id",
+    "ignore_context_propagation",
+)
+_DECISIVE = (
+    *_DECIDING,
+    *(PREFIX + name for name in _DECIDING),
+    *KNOWN,
+    "inherited_tags",
+)
 
 # What LiteLLM's router and SDK put into the caller's metadata ...
 _ROUTERS = frozenset(
@@ -98,17 +127,24 @@ _RESERVED_PREFIXES = (
     "litellm_",
     "_litellm_",
     "_routing_",
-    "user_api_key",
+    IDENTITY,
     "user_api_end_user",
     PREFIX,
 )
 
 
 class CallMetadata(NamedTuple):
-    """`fields` by their names in `FIELDS`; `rest` is everything else that the caller gave."""
+    """`fields` by their names in `FIELDS`; `rest` is everything else that the caller gave.
+
+    `pinned`: the fields that the proxy's operator settled; `key`: the hash of the proxy's key;
+    `size`: about the bytes that all of it holds.
+    """
 
     fields: Mapping[str, Any]
     rest: Mapping[str, Any]
+    pinned: frozenset[str] = frozenset()
+    key: str | None = None
+    size: int = 0
 
 
 def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
@@ -118,7 +154,8 @@ def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
         params: LiteLLM's `litellm_params` of the call.
     """
     request = _mapping(params.get("proxy_server_request"))
-    inlets = _proxy_inlets(params, request) if request else _sdk_inlets(params)
+    known = _known(params)
+    inlets = _proxy_inlets(params, request, known) if request else _sdk_inlets(params)
     foreign = _PROXYS if request else _ROUTERS
     fields: dict[str, Any] = {}
     rest: dict[str, Any] = {}
@@ -129,13 +166,44 @@ def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
             for key, value in inlet.items()
             if value is not None and key not in _NAMES and not _is_foreign(key, foreign)
         }
-    kept = {name: value if name == "prompt" else _kept(value) for name, value in fields.items()}
-    return CallMetadata(kept, _kept(rest) if rest else rest)
+    pinned = _pinned(known) if known else {}
+    settled = _settled(fields, pinned, known)
+    kept = {
+        name: (value, 0) if name == "prompt" else _kept(value) for name, value in settled.items()
+    }
+    size = sum(kept_size for _, kept_size in kept.values())
+    kept_rest, rest_size = _kept(rest) if rest else (rest, 0)
+    return CallMetadata(
+        {name: value for name, (value, _) in kept.items()},
+        kept_rest,
+        frozenset(pinned),
+        known.get(KEY),
+        size + rest_size,
+    )
 
 
-def _kept(value: Any) -> Any:
-    """A copy of what the caller may change later; of what is no JSON, as it will be shown."""
-    return value if isinstance(value, _UNCHANGEABLE) else json.loads(json_text(value))
+def _kept(value: Any) -> tuple[Any, int]:
+    """A copy of what the caller may change later, as large as it may be, and about its size.
+
+    What is no JSON is there as it will be shown.
+    """
+    if isinstance(value, str):
+        return short_text(value), 0
+    if isinstance(value, _UNCHANGEABLE):
+        return value, 0
+    text = json_text(value)
+    copy = json.loads(text)
+    if isinstance(copy, dict):
+        return small_metadata(copy, len(text)), min(len(text), MAX_METADATA)
+    held = short_list(copy) if isinstance(copy, list) else copy
+    return (short_text(held) if isinstance(held, str) else held), min(len(text), MAX_METADATA)
+
+
+def decisive(metadata: object) -> dict[str, Any]:
+    """Return as much of one dictionary of metadata as decides about trace, parent and id."""
+    given = _mapping(metadata)
+    found = {name: given[name] for name in _DECISIVE if name in given}
+    return {k: short_text(v) if isinstance(v, str) else v for k, v in found.items()}
 
 
 def _sdk_inlets(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
@@ -144,7 +212,7 @@ def _sdk_inlets(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
 
 
 def _proxy_inlets(
-    params: Mapping[str, Any], request: Mapping[str, Any]
+    params: Mapping[str, Any], request: Mapping[str, Any], known: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], ...]:
     """The weakest first.
 
@@ -153,21 +221,57 @@ def _proxy_inlets(
     """
     merged = {**_mapping(params.get("litellm_metadata")), **_mapping(params.get("metadata"))}
     body = _mapping(request.get("body"))
-    pinned = _pinned(merged)
-    tags = merged.get("tags")
+    tags = _tags((known or merged).get("tags"), known.get("inherited_tags"))
     return (
         from_headers(_mapping(request.get("headers"))),
         _mapping(body.get("litellm_metadata")),
         {**_mapping(merged.get("requester_metadata")), **({"tags": tags} if tags else {})},
-        pinned,
     )
 
 
-def _pinned(merged: Mapping[str, Any]) -> dict[str, Any]:
+def _tags(put_together: Any, inherited: Any) -> Any:
+    """LiteLLM's tags, those of key and team first: of too many the last are left out."""
+    if not inherited or not isinstance(put_together, list):
+        return put_together
+    return [*inherited, *(tag for tag in put_together if tag not in inherited)]
+
+
+def _known(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The dictionary in which the proxy says what it knows of key and team; empty without one."""
+    inlets = (_mapping(params.get(name)) for name in ("litellm_metadata", "metadata"))
+    return next((inlet for inlet in inlets if inlet and not KNOWN.isdisjoint(inlet)), {})
+
+
+def _pinned(known: Mapping[str, Any]) -> dict[str, Any]:
     """What stands in the metadata of team and key; the key's is the narrower one and wins."""
-    team = _fields(_mapping(merged.get("user_api_key_team_metadata")))
-    key = _fields(_mapping(merged.get("user_api_key_metadata")))
+    team = _fields(_mapping(known.get("user_api_key_team_metadata")))
+    key = _fields(_mapping(known.get("user_api_key_metadata")))
     return {name: value for name, value in {**team, **key}.items() if name != "tags"}
+
+
+def _settled(
+    fields: dict[str, Any], pinned: dict[str, Any], known: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What holds of the caller's fields beside the operator's.
+
+    A continued trace keeps most of what it has. Where the operator pinned anything, a request that
+    continues a trace must not keep that away from it: it then names the trace, no more.
+    """
+    if not known:
+        return fields
+    taken = {name for names in _TOGETHER if not names.isdisjoint(pinned) for name in names}
+    settled = {**{name: value for name, value in fields.items() if name not in taken}, **pinned}
+    if "existing_trace_id" not in pinned and (pinned or known.get("inherited_tags")):
+        continued = settled.pop("existing_trace_id", None)
+        settled |= {"trace_id": continued} if continued and "trace_id" not in settled else {}
+    if isinstance(given := settled.get("trace_metadata"), Mapping):
+        settled["trace_metadata"] = {k: v for k, v in given.items() if not _is_identity(k)}
+    return settled
+
+
+def _is_identity(key: object) -> bool:
+    """Langfuse lays the metadata of the trace over that of the observation, which says who called."""
+    return str(key).startswith(IDENTITY)
 
 
 def from_headers(headers: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from langfuse_otel._limits import short_text
 from langfuse_otel._usage import part
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Partial(ABC):
     """What one stream has said so far, and LiteLLM's dictionary about the call."""
 
     def __init__(self, logging_obj: Any) -> None:
-        self.call_id = str(logging_obj.litellm_call_id)
+        self.call_id = short_text(str(logging_obj.litellm_call_id))
         self.kwargs: Mapping[str, Any] = logging_obj.model_call_details
 
     @property

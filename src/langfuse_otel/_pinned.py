@@ -10,6 +10,8 @@ from collections import OrderedDict
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from langfuse_otel._limits import short_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,8 +27,9 @@ def note(logging: object) -> None:
     call_id = getattr(logging, "litellm_call_id", None)
     variables = getattr(logging, "_trusted_callback_vars", None)
     if isinstance(call_id, str) and isinstance(variables, tuple) and variables:
-        _calls[call_id] = MappingProxyType(dict(variables))
-        _calls.move_to_end(call_id)
+        known_as = short_text(call_id)
+        _calls[known_as] = MappingProxyType(dict(variables))
+        _calls.move_to_end(known_as)
         while len(_calls) > MAX_CALLS:
             _calls.popitem(last=False)
 

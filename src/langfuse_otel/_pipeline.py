@@ -52,6 +52,7 @@ class Pipeline:
             environment_name(settings.environment or "") or None,
             settings.release,
             settings.ignore_context_propagation,
+            settings.trust_request_metadata,
         )
         self.spans = names_of(settings.spans)
 

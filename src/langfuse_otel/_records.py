@@ -110,12 +110,14 @@ class Defaults:
     """What the settings say of every observation.
 
     `user_from`: where a user is looked for, the first source that names one wins.
+    `trusts_requests`: a request to the proxy may name trace, user and session.
     """
 
     user_from: tuple[str, ...] = ("metadata", "argument", "end_user", "key_user")
     environment: str | None = None
     release: str | None = None
     ignores_context: bool = False
+    trusts_requests: bool = True
 
 
 class Observation(NamedTuple):

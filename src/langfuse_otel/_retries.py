@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 import wrapt
 
+from langfuse_otel._limits import short_text
 from langfuse_otel._records import ONLY_ATTEMPT, Attempt
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _attempt(call: Any, callbacks: str) -> Iterator[None]:
 
 
 def _begin(call: Any, started: datetime) -> None:
-    _attempts[call.litellm_call_id] = Attempt(
+    _attempts[short_text(call.litellm_call_id)] = Attempt(
         _failures.setdefault(call, 0), started, is_repeated=True
     )
     while len(_attempts) > MAX_ATTEMPTS:
@@ -149,7 +150,7 @@ def _fail(call: Any, callbacks: str, error: BaseException) -> None:
     """
     if call.model_call_details.get("exception") is not error:
         _report(call, callbacks, _failed, error)
-    _attempts.pop(call.litellm_call_id, None)
+    _attempts.pop(short_text(call.litellm_call_id), None)
     _failures[call] += 1
 
 
@@ -162,7 +163,7 @@ def _report(
             call.model_call_details,
             changes(call, outcome),
             None if isinstance(outcome, BaseException) else outcome,
-            _attempts[call.litellm_call_id].started,
+            _attempts[short_text(call.litellm_call_id)].started,
             _now(),
         )
         for logger in _loggers(call, callbacks):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from langfuse_otel._destination import host_url, langfuse_destination
-from langfuse_otel._hosts import is_allowed
+from langfuse_otel._hosts import is_allowed, is_written_out
 from langfuse_otel.settings import host_or_text, names_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from langfuse_otel.settings import Settings
 
     Unit = tuple[str, str, str]
+    Known = tuple[Unit, bool]
 
 # Why a call goes nowhere.
 Astray = Literal["no_destination", "incomplete_credentials", "host_not_allowed"]
@@ -45,8 +47,9 @@ class Routes:
     def __init__(self, settings: Settings, keep: Callable[[Destination], None]) -> None:
         self._settings = settings
         self._keep = keep
+        self._operators = host_or_text(settings.host)
         self._allowed = names_of(settings.allowed_hosts)
-        self._tenants: OrderedDict[Unit, Destination] = OrderedDict()
+        self._tenants: OrderedDict[Known, Destination] = OrderedDict()
         self._missing = "the library is turned off"
         self._default = self._of_settings() if settings.enabled else None
         if self._default is not None:
@@ -67,20 +70,27 @@ class Routes:
         if not self._may_name(tenant, host):
             _refuse(host)
             return "host_not_allowed"
-        return self._of_tenant((host, tenant.public_key, tenant.secret_key))
+        unit = host, tenant.public_key, tenant.secret_key
+        return self._of_tenant(unit, self._is_public_only(tenant, host))
 
     def _may_name(self, tenant: Tenant, host: str) -> bool:
         if tenant.is_host_foreign:
-            return is_allowed(host, host_or_text(self._settings.host), self._allowed)
+            return is_allowed(host, self._operators, self._allowed)
         return _is_address(host)
 
-    def _of_tenant(self, unit: Unit) -> Destination:
-        found = self._tenants.get(unit)
+    def _is_public_only(self, tenant: Tenant, host: str) -> bool:
+        """Whether the operator knows no more of a host than the end of its name."""
+        is_foreign = tenant.is_host_foreign
+        return is_foreign and not is_written_out(host, self._operators, self._allowed)
+
+    def _of_tenant(self, unit: Unit, is_public_only: bool) -> Destination:
+        known = unit, is_public_only
+        found = self._tenants.get(known)
         if found is None:
-            found = langfuse_destination(*unit)
+            found = replace(langfuse_destination(*unit), is_public_only=is_public_only)
             if self._settings.spool_tenants and len(self._tenants) < MAX_TENANTS:
                 self._keep(found)
-            self._tenants[unit] = found
+            self._tenants[known] = found
             if len(self._tenants) > MAX_TENANTS:
                 self._tenants.popitem(last=False)
         return found

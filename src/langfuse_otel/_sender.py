@@ -2,11 +2,13 @@
 
 A result is returned, never raised. What is repeated here is repeated at once: a kept connection
 that turned out to be closed, and a redirect to the same host.
+
+A reason never holds a word of the server's. It goes to the log, the counts and the terminal, and a
+server may quote what it was sent: the key, or the content of a span.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from langfuse_otel._compression import is_compressed
-from langfuse_otel._text import printable
+from langfuse_otel._loop import NO_PUBLIC_ADDRESS, only_public
 from langfuse_otel._version import __version__
 
 if TYPE_CHECKING:
@@ -27,10 +29,10 @@ if TYPE_CHECKING:
 RETRYABLE = frozenset({408, 425, 429, *range(500, 600)})
 REDIRECTS = frozenset({307, 308})
 MAX_REDIRECTS = 3
-MAX_REASON = 200
 # However long a server asks to wait, it is asked again after this.
 LONGEST_WAIT_S = 3_600.0
 PROTOBUF = "application/x-protobuf"
+LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 
 # A server that closed a kept connection is noticed at the next request.
 _STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
@@ -38,10 +40,9 @@ _STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Langfuse has it. A Collector may say that it took all but so many, and why."""
+    """Langfuse has it. A Collector may say that it took all but so many."""
 
     refused: int = 0
-    reason: str = ""
 
     def __str__(self) -> str:
         return f"delivered, but for {self.refused} spans" if self.refused else "delivered"
@@ -67,18 +68,25 @@ class TryLater:
     status: int = field(default=0, compare=False)
 
 
+# A host that a request named leads into the network that this process runs in.
+NOT_PUBLIC = Rejected(NO_PUBLIC_ADDRESS, 0)
+
 Outcome = Delivered | Rejected | TryLater
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask of whom. `may_redirect`: a redirect to the same host is followed."""
+    """What to ask of whom.
+
+    `may_redirect`: a redirect to the same host is followed. `is_public_only`: see `Destination`.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
     may_redirect: bool = False
+    is_public_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,7 @@ class Sender:
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         self._transport = transport
-        self._client: httpx.AsyncClient | None = None
+        self._clients: dict[bool, httpx.AsyncClient] = {}
         self._now = now
 
     async def post(self, destination: Destination, body: bytes, timeout_s: float) -> Outcome:
@@ -113,7 +121,14 @@ class Sender:
         headers = {**dict(destination.headers), "Content-Type": PROTOBUF}
         if is_compressed(body):
             headers["Content-Encoding"] = "gzip"
-        request = Request("POST", destination.traces_url, headers, body, may_redirect=True)
+        request = Request(
+            "POST",
+            destination.traces_url,
+            headers,
+            body,
+            may_redirect=not destination.is_public_only,
+            is_public_only=destination.is_public_only,
+        )
         return await self._outcome(request, _accepted, timeout_s)
 
     async def ask(self, request: Request, timeout_s: float) -> Answer | Rejected | TryLater:
@@ -131,18 +146,21 @@ class Sender:
             return Rejected("cannot be sent: LocalProtocolError", 0)
         except httpx.TimeoutException:
             return TryLater(f"no answer within {timeout_s:g} s")
+        except httpx.ConnectError as error:
+            return _unreached(str(error))
         except httpx.TransportError as error:
-            return TryLater(f"cannot connect: {error}" if str(error) else type(error).__name__)
+            return TryLater(type(error).__name__)
         except Exception as error:  # noqa: BLE001 - the worker must outlive whatever this is
             return Rejected(f"cannot be sent: {type(error).__name__}", 0)
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.aclose()
+        for client in self._clients.values():
+            await client.aclose()
 
     async def _answer(self, request: Request, timeout_s: float) -> httpx.Response:
-        client = self._connected()
+        only_public.set(request.is_public_only)
+        client = self._connected(request.is_public_only)
 
         async def sent(to: str) -> httpx.Response:
             arguments: dict[str, Any] = {
@@ -163,21 +181,28 @@ class Sender:
             response = await sent(target)
         return response
 
-    def _connected(self) -> httpx.AsyncClient:
-        """Made at the first request: it reads proxy variables, and fails where they are wrong."""
-        if self._client is None:
-            self._client = httpx.AsyncClient(
-                transport=self._transport,
+    def _connected(self, is_public_only: bool) -> httpx.AsyncClient:
+        """Made at the first request: it reads proxy variables, and fails where they are wrong.
+
+        Where only public addresses will do, it keeps connections of its own, and goes through no
+        HTTP proxy: that one would look the name up itself. A transport leaves the variables unread.
+        """
+        if is_public_only not in self._clients:
+            transport = self._transport
+            if is_public_only and transport is None:
+                transport = httpx.AsyncHTTPTransport(limits=LIMITS)
+            self._clients[is_public_only] = httpx.AsyncClient(
+                transport=transport,
                 follow_redirects=False,
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+                limits=LIMITS,
                 headers={"User-Agent": f"langfuse-otel/{__version__}"},
             )
-        return self._client
+        return self._clients[is_public_only]
 
     def _refusal(self, response: httpx.Response) -> Rejected | TryLater:
         """A redirect that was not followed is one, too: the spans stayed here."""
         status = response.status_code
-        reason = f"HTTP {status}{_message(response)}"
+        reason = f"HTTP {status}"
         if status in RETRYABLE:
             return TryLater(reason, self._retry_after(response), status)
         return Rejected(reason, status)
@@ -194,6 +219,13 @@ class Sender:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)
         return min(LONGEST_WAIT_S, max(0.0, (moment - self._now()).total_seconds()))
+
+
+def _unreached(reason: str) -> Rejected | TryLater:
+    """The system's own words, which quote nothing."""
+    if reason == NO_PUBLIC_ADDRESS:
+        return NOT_PUBLIC
+    return TryLater(f"cannot connect: {reason}" if reason else "ConnectError")
 
 
 def _redirect(response: httpx.Response) -> str | None:
@@ -221,14 +253,4 @@ def _accepted(response: httpx.Response) -> Delivered:
         partial = ExportTraceServiceResponse.FromString(response.content).partial_success
     except Exception:  # noqa: BLE001 - the status says that it was taken
         return Delivered()
-    return Delivered(max(0, partial.rejected_spans), printable(partial.error_message[:MAX_REASON]))
-
-
-def _message(response: httpx.Response) -> str:
-    """The server's own words, where it answers as Langfuse does: JSON with a `message`."""
-    try:
-        answer: Any = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return ""
-    message = answer.get("message") if isinstance(answer, dict) else None
-    return f" {printable(message[:MAX_REASON])}" if isinstance(message, str) and message else ""
+    return Delivered(max(0, partial.rejected_spans))

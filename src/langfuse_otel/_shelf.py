@@ -72,6 +72,12 @@ class Shelf:
         if batch.file is not None and self._work.spool is not None:
             self._work.spool.remove(batch.file)
 
+    def set_aside(self, batch: Batch) -> bool:
+        """Keep a batch of an earlier process for `drain`; False if it is none, or cannot be kept."""
+        if batch.file is None or not batch.is_recovered or self._work.spool is None:
+            return False
+        return self._work.spool.set_aside(batch.file)
+
     def recover(self) -> None:
         """Take over what ended processes left in the spool, now and then."""
         work = self._work
@@ -86,5 +92,8 @@ class Shelf:
             return
         with work.changed:
             work.backlog.recover(
-                [Batch(work.known[one.address], b"", one.spans, 0, one.file) for one in found]
+                [
+                    Batch(work.known[one.address], b"", one.spans, 0, one.file, is_recovered=True)
+                    for one in found
+                ]
             )

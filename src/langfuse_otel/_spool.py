@@ -3,6 +3,9 @@
 A spool is a folder that several processes may share. Each process has a folder of its own in it,
 and holds a lock on the file `lock` there for as long as it lives. Who finds a folder whose lock is
 free takes over, by renaming them into its own, the requests that it has the keys for.
+
+Keys that the server refuses may be the wrong ones. What others left and the keys at hand do not open
+is set aside in a folder `refused`, which no process looks into but `langfuse-otel drain`.
 """
 
 from __future__ import annotations
@@ -37,10 +40,11 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LOCK = "lock"
+REFUSED = "refused"
 HEADER_BYTES = 512
 
-# The time of its making, the process, and something random.
-_FOLDER = re.compile(r"\d{20}-\d+-[0-9a-f]{8}")
+# The time of its making, the process, and something random; or what was set aside.
+_FOLDER = re.compile(rf"\d{{20}}-\d+-[0-9a-f]{{8}}|{REFUSED}")
 
 
 class Spool:
@@ -101,6 +105,30 @@ class Spool:
             file.unlink()
             self._bytes = max(0, self._bytes - size)
 
+    def set_aside(self, file: Path) -> bool:
+        """Keep a request that no process should try again; False if that is not possible."""
+        aside = self._folder / REFUSED
+        try:
+            aside.mkdir(mode=0o700, exist_ok=True)
+            if aside.is_symlink():
+                return False
+            moved(file, aside / file.name)
+        except OSError:
+            return False
+        return True
+
+    def readmit(self, is_known: Callable[[Address], bool]) -> list[Spooled]:
+        """Take over requests that were set aside and whose address is known, the oldest first.
+
+        Raises:
+            OSError: the folder cannot be read or written.
+        """
+        aside, own = self._folder / REFUSED, self._opened()
+        taken = list(_moved(aside, own, is_known)) if aside in _folders(self._folder) else []
+        with suppress(OSError):
+            aside.rmdir()
+        return taken
+
     def recover(self, is_known: Callable[[Address], bool]) -> list[Spooled]:
         """Take over the requests of ended processes whose address is known, the oldest first.
 
@@ -159,15 +187,19 @@ class Spool:
         except OSError:  # a living process has it, or it is no folder of ours
             return
         try:
-            for file in _requests(folder):
-                spooled = described(file)
-                if spooled is not None and is_known(spooled.address):
-                    with suppress(OSError):
-                        yield replace(spooled, file=moved(file, own / file.name))
+            yield from _moved(folder, own, is_known)
             if not _requests(folder):
                 _remove_folder(folder)
         finally:
             os.close(lock)
+
+
+def _moved(folder: Path, own: Path, is_known: Callable[[Address], bool]) -> Iterator[Spooled]:
+    for file in _requests(folder):
+        spooled = described(file)
+        if spooled is not None and is_known(spooled.address):
+            with suppress(OSError):
+                yield replace(spooled, file=moved(file, own / file.name))
 
 
 def waiting(folder: Path) -> list[Spooled]:

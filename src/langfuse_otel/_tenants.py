@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from langfuse_otel._call import mapping_of
 from langfuse_otel._destination import unquoted
 from langfuse_otel._litellm import is_unauthenticated
+from langfuse_otel._trust import came_by_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,17 +81,6 @@ def tenant_of(kwargs: Mapping[str, Any], pinned: Mapping[str, str] | None = None
         host=unit.get(HOST),
         environment=operators.get(ENVIRONMENT) or asked.get(ENVIRONMENT),
         is_host_foreign=HOST in unit and HOST not in operators and came_by_proxy(kwargs),
-    )
-
-
-def came_by_proxy(kwargs: Mapping[str, Any]) -> bool:
-    """Whether LiteLLM's proxy made the call, as far as any of its traces shows."""
-    params = mapping_of(kwargs.get("litellm_params"))
-    inlets = (mapping_of(params.get(name)) for name in ("metadata", "litellm_metadata"))
-    return (
-        bool(params.get("proxy_server_request") or kwargs.get("litellm_no_upstream_llm_call"))
-        or kwargs.get("call_type") == "pass_through_endpoint"
-        or any("user_api_key_hash" in inlet or "user_api_key" in inlet for inlet in inlets)
     )
 
 

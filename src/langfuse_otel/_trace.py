@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langfuse_otel._call import Call, is_true, mapping_of, text_of, texts_of
+from langfuse_otel._limits import short_text
 from langfuse_otel._records import Defaults, Json, Prompt, TraceFields
 from langfuse_otel._text import clean, json_text
 from langfuse_otel._usage import part
@@ -97,7 +98,7 @@ def _user_id(call: Call, user_from: Sequence[str]) -> str | None:
     for name in user_from:
         source = USER_SOURCES.get(name)
         if source and (user := text_of(source(call))):
-            return user
+            return short_text(user)
     return None
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from langfuse_otel._batches import BAD_REQUEST, TOO_LARGE, divided, fitting, named, packed
 from langfuse_otel._lanes import Batch, backoff_s
 from langfuse_otel._notices import lost
-from langfuse_otel._sender import Delivered, Rejected, TryLater
+from langfuse_otel._sender import NOT_PUBLIC, Delivered, Rejected, TryLater
 from langfuse_otel._shelf import Shelf
 from langfuse_otel._uploader import Uploader
 
@@ -38,6 +38,9 @@ MOST_REFUSED = 64
 SHORTEST_TIMEOUT_S = 0.001
 # After an error of our own, which must neither end the thread nor keep it busy.
 AFTER_ERROR_S = 1.0
+
+# Refusals that are no matter of the spans: with other keys they may be taken.
+OF_THE_KEYS = frozenset({401, 403})
 
 GONE = Rejected("its file in the spool is gone", 0)
 
@@ -255,7 +258,7 @@ class Worker:
     def _book_delivered(self, batch: Batch, size: int, outcome: Delivered) -> None:
         refused = min(batch.spans, outcome.refused)
         if refused:
-            self._warn(batch, f"took all but {refused} spans: {outcome.reason}", lost(refused))
+            self._warn(batch, f"took all but {refused} spans", lost(refused))
         self._shelf.forget(batch)
         with self._work.changed:
             if not self._work.backlog.is_over:
@@ -280,14 +283,25 @@ class Worker:
         self._shelf.forget(batch)
 
     def _book_refused(self, batch: Batch, body: bytes, outcome: Rejected) -> None:
+        if outcome.status in OF_THE_KEYS and self._shelf.set_aside(batch):
+            self._book_set_aside(batch, outcome)
+            return
         is_known = outcome is not GONE and batch.spans == 1
-        reason = _REASONS.get(outcome.status, "rejected") if outcome is not GONE else "spool_lost"
+        reason = _LOST_AS.get(outcome) or _REASONS.get(outcome.status, "rejected")
         which = f", {named(body)}" if is_known else ""
         self._warn(batch, outcome.reason, f"{lost(batch.spans)} ({reason}{which})")
         self._shelf.forget(batch)
         with self._work.changed:
             if not self._work.backlog.is_over:
                 self._work.backlog.refused(batch, reason, outcome.reason)
+            self._work.changed.notify_all()
+
+    def _book_set_aside(self, batch: Batch, outcome: Rejected) -> None:
+        what = f"{batch.spans} spans of an earlier process are set aside; deliver them with `drain`"
+        self._warn(batch, outcome.reason, what)
+        with self._work.changed:
+            if not self._work.backlog.is_over:
+                self._work.backlog.refused(batch, "set_aside", outcome.reason)
             self._work.changed.notify_all()
 
     def _pieces(self, batch: Batch, body: bytes, outcome: Rejected) -> list[Batch]:
@@ -303,4 +317,5 @@ class Worker:
         self._work.notices.warn(batch.destination.label, reason, what)
 
 
+_LOST_AS = {GONE: "spool_lost", NOT_PUBLIC: "host_not_allowed"}
 _REASONS = {TOO_LARGE: "too_large"}

@@ -235,6 +235,15 @@ class Settings(BaseSettings):
         ),
         examples=["langfuse.example.com,*.langfuse.example.org"],
     )
+    trust_request_metadata: bool = Field(
+        default=True,
+        validation_alias="LANGFUSE_OTEL_TRUST_REQUEST_METADATA",
+        description=(
+            "`false`: a request to the proxy names no trace, no user and no session; what you pinned "
+            "to its key or team stays."
+        ),
+        examples=["false"],
+    )
     media_upload_enabled: bool = Field(
         default=True,
         validation_alias="LANGFUSE_MEDIA_UPLOAD_ENABLED",

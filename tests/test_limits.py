@@ -1,0 +1,123 @@
+"""What a caller says beside content is held in a bounded size, and what is cut says so."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from calls import ENDED, STARTED, a_call, a_response, observation_of, observed
+from langfuse_otel import LangfuseOtelLogger, _links, _pinned
+from langfuse_otel._identity import identify
+from langfuse_otel._limits import MAX_METADATA, MAX_TAGS, MAX_TEXT, short_text
+from langfuse_otel._litellm import snapshot_of
+from langfuse_otel._metadata import FIELDS
+
+HUGE = "x" * 1_000_000
+TEXTS = [name for name in FIELDS if name not in {"tags", "trace_metadata", "update_trace_keys"}]
+
+
+def test_short_text() -> None:
+    """A long text keeps its start and says how long it was; two that differ still do."""
+    cut = short_text(HUGE)
+
+    assert len(cut) <= MAX_TEXT
+    assert cut.startswith("xxx")
+    assert "[cut by langfuse-otel: 1000000 characters in all, " in cut
+    assert short_text(cut) == cut
+    assert short_text(HUGE + "y")[:300] == cut[:300]
+    assert short_text(HUGE[1:] + "y") != cut
+    assert short_text("x" * MAX_TEXT) == "x" * MAX_TEXT
+    assert short_text("a\0b") == "a\ufffdb"
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_texts_of_the_metadata(name: str) -> None:
+    """No id, name, user or session makes a span large."""
+    assert observed(**{name: HUGE}).size < 5_000
+    assert len(repr(observed(**{name: HUGE}))) < 20_000
+
+
+def test_users_of_a_request() -> None:
+    """Nor does a user that stands elsewhere."""
+    payload = {**a_call()["standard_logging_object"], "end_user": HUGE}
+    payload["metadata"] = {"user_api_key_end_user_id": HUGE}
+    for kwargs in (a_call(user=HUGE), a_call(standard_logging_object=payload)):
+        assert len(repr(observation_of(kwargs, a_response()))) < 20_000
+
+
+def test_tags() -> None:
+    """Of many tags the first are kept, and a last one says how many there were."""
+    tags = observed(tags=[f"{number}" for number in range(1_000)]).trace.tags
+
+    assert len(tags) == MAX_TAGS + 1
+    assert tags[0] == "0"
+    assert tags[-1] == "... [cut by langfuse-otel: 1000 in all]"
+    assert len(observed(tags=[HUGE]).trace.tags[0]) <= MAX_TEXT
+
+
+def test_tags_of_the_operator() -> None:
+    """A request with many tags does not push out those of its key."""
+    tags = [*(f"{number}" for number in range(1_000)), "pinned"]
+    metadata = {"user_api_key_hash": "h", "tags": tags, "inherited_tags": ("pinned",)}
+    params = {"metadata": metadata, "proxy_server_request": {"body": {}}}
+
+    assert "pinned" in observation_of(a_call(litellm_params=params), a_response()).trace.tags
+
+
+@pytest.mark.parametrize("place", ["rest", "trace_metadata"])
+@pytest.mark.parametrize(
+    "large", [{"a": HUGE, "b": 1}, {str(n): "x" for n in range(100_000)}], ids=["long", "many"]
+)
+def test_metadata(place: str, large: dict[str, Any]) -> None:
+    """Of large metadata the entries that fit are kept, and one says what was left out."""
+    observation = observed(**(large if place == "rest" else {"trace_metadata": large}))
+    text = (observation.metadata if place == "rest" else observation.trace.metadata) or ""
+
+    assert len(text) < MAX_METADATA + 1_000
+    assert f"of {len(large)} keys left out" in text
+    assert '"b":1' in text or '"0":"x"' in text
+
+
+def test_what_is_counted() -> None:
+    """What is queued counts with its metadata and parameters."""
+    half = "x" * (MAX_METADATA // 2)
+    kwargs = a_call({"mine": half, "trace_metadata": {"a": half}}, optional_params={"stop": HUGE})
+    size = snapshot_of(kwargs, a_response(), STARTED, ENDED).size
+
+    assert size > MAX_METADATA + len(HUGE)
+
+
+def test_what_is_remembered_of_a_call() -> None:
+    """Between a call's start and its end, and after it, no more than a little is held of it."""
+    kwargs = a_call(dict.fromkeys((*FIELDS, "mine"), HUGE), litellm_call_id=HUGE, stream=True)
+    params = kwargs["litellm_params"]
+    params["metadata"]["requester_metadata"] = {"trace_id": HUGE, "mine": HUGE}
+    params["proxy_server_request"] = {
+        "headers": {"langfuse_trace_id": HUGE, "traceparent": HUGE, "other": HUGE},
+        "body": {"messages": HUGE, "litellm_metadata": {"mine": HUGE, "session_id": HUGE}},
+    }
+    kwargs["litellm_trace_id"] = HUGE
+    logger = LangfuseOtelLogger()
+    told = SimpleNamespace(litellm_call_id=HUGE, _trusted_callback_vars=(("langfuse_host", "h"),))
+    asyncio.run(logger.async_pre_call_hook(None, None, {"litellm_logging_obj": told}, ""))
+    logger.log_pre_api_call("gpt", [], kwargs)
+    known_as = short_text(HUGE)
+
+    assert list(_pinned._calls) == [known_as]
+    assert _pinned.of_call(known_as) == {"langfuse_host": "h"}
+    assert len(pickle.dumps((known_as, _links._calls[known_as]))) < 20_000
+    assert _links.trace_of_call(HUGE) is not None
+
+
+def test_the_trace_that_is_told() -> None:
+    """A long id leads to the same trace before the call and after it."""
+    kwargs = a_call({"trace_id": HUGE}, litellm_call_id="told")
+    _links.announce("told", kwargs, None)
+    observation = observation_of(kwargs, a_response())
+
+    assert observation.clues.trace_id == short_text(HUGE)
+    assert _links.trace_of_call("told") == f"{identify(observation.clues).trace_id:032x}"
