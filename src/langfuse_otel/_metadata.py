@@ -35,6 +35,7 @@ FIELDS = (
     "prompt_version",
     "mask_input",
     "mask_output",
+    "masking_function",
     "debug_langfuse",
     "ignore_context_propagation",
 )
