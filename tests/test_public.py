@@ -16,6 +16,7 @@ PURE = (
     "_attributes",
     "_backlog",
     "_call",
+    "_call_masks",
     "_compression",
     "_content",
     "_destination",

@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langfuse_otel._call import Call, call_id_of, is_true, mapping_of, read_call, text_of
+from langfuse_otel._call_masks import mask_of_call
 from langfuse_otel._content import Kind, default_name, kind_of, model_name
 from langfuse_otel._facts import observation_metadata
 from langfuse_otel._identity import parent_of, without_context
-from langfuse_otel._masking import mask_of_texts
 from langfuse_otel._parameters import model_parameters
 from langfuse_otel._records import (
     ONLY_ATTEMPT,
@@ -59,6 +59,7 @@ class Snapshot(NamedTuple):
     output: Json | None
     parameters: Json | None
     hidden: Hidden
+    mask: Mask | None
 
     @property
     def call_id(self) -> str:
@@ -108,6 +109,7 @@ def snapshot_of(
         output=_output(kind, answer, hidden),
         parameters=model_parameters(kwargs, are_quoting=not hidden.input),
         hidden=hidden,
+        mask=mask_of_call(call),
     )
 
 
@@ -155,7 +157,7 @@ def observation_from(
         environment=defaults.environment,
         trace=trace_fields(call, defaults, taken.input, taken.output),
         documented=documented_of(call),
-        mask=_mask(call),
+        mask=taken.mask,
     )
 
 
@@ -264,12 +266,6 @@ def is_unauthenticated(kwargs: Mapping[str, Any]) -> bool:
 
 def _json(value: object) -> Json | None:
     return None if value is None else json_text(value)
-
-
-def _mask(call: Call) -> Mask | None:
-    """The caller's `langfuse_masking_function`, which LiteLLM takes out of the metadata."""
-    given = call.params.get("_langfuse_masking_function") or call.fields.get("masking_function")
-    return mask_of_texts(given) if given else None
 
 
 def _output(kind: Kind, answer: object, hidden: Hidden) -> Json | None:

@@ -15,7 +15,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.redact_messages import should_redact_message_logging
 from opentelemetry import trace
 
-from langfuse_otel import _links, _pinned, _process, _retries, _streams
+from langfuse_otel import _call_masks, _links, _pinned, _process, _retries, _streams
 from langfuse_otel._call import call_id_of, is_true, read_call
 from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._identity import identify
@@ -112,6 +112,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                     self._ambient.popitem(last=False)
             if call_id:
                 _links.announce(call_id, kwargs, active)
+            _call_masks.note(kwargs)
             if call_id and kwargs.get("stream"):
                 _streams.expect(call_id, self._left)
         except Exception as error:  # noqa: BLE001 - nothing of ours may reach the caller
