@@ -165,9 +165,13 @@ def _proxy_inlets(
 
 
 def _pinned(merged: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands in the metadata of team and key; the key's is the narrower one and wins."""
+    """What stands in the metadata of team and key; the key's is the narrower one and wins.
+
+    Of a request that is passed through LiteLLM (1.106) gives the key's alone, by another name.
+    """
     team = _fields(_mapping(merged.get("user_api_key_team_metadata")))
-    key = _fields(_mapping(merged.get("user_api_key_metadata")))
+    of_key = merged.get("user_api_key_metadata") or merged.get("user_api_key_auth_metadata")
+    key = _fields(_mapping(of_key))
     return {name: value for name, value in {**team, **key}.items() if name != "tags"}
 
 

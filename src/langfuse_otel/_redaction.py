@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from langfuse_otel._records import Json
 
 SWITCH = "turn_off_message_logging"
+HEADERS = ("x-litellm-enable-message-redaction", "litellm-enable-message-redaction")
+HEADER_AGAINST = "litellm-disable-message-redaction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,21 @@ def is_redacted(kwargs: Mapping[str, Any], pinned: Mapping[str, str]) -> bool:
     """Whether a call is to be redacted, beyond what LiteLLM (1.106) reads of its own switch.
 
     What the operator `pinned` to key or team holds, whatever a request's header says. A value that
-    LiteLLM cannot read, such as `yes` or 1, counts as set: a switch that fails open leaks.
+    LiteLLM cannot read, such as `yes` or 1, counts as set: a switch that fails open leaks. Of a
+    request that its proxy passes through it does not look at the headers.
     """
     asked = mapping_of(kwargs.get("standard_callback_dynamic_params")).get(SWITCH)
-    is_read = isinstance(asked, bool) or str(asked).lower() in {"true", "false"}
-    return is_true(pinned.get(SWITCH)) or (not is_read and is_true(asked))
+    if is_true(pinned.get(SWITCH)):
+        return True
+    if asked is None:
+        return _is_asked_by_header(kwargs)
+    return is_true(asked) and str(asked).lower() != "true"
+
+
+def _is_asked_by_header(kwargs: Mapping[str, Any]) -> bool:
+    request = mapping_of(kwargs.get("litellm_params")).get("proxy_server_request")
+    headers = mapping_of(mapping_of(request).get("headers")) if request else {}
+    return any(headers.get(name) for name in HEADERS) and not headers.get(HEADER_AGAINST)
 
 
 def hidden_of(call: Call, switched: Hidden) -> Hidden:
