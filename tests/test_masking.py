@@ -8,7 +8,6 @@ import json
 import logging
 import sys
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import litellm
@@ -198,7 +197,7 @@ def test_failure_end_to_end(langfuse: Collector, caplog: pytest.LogCaptureFixtur
 def test_deeply_nested() -> None:
     """Content that is nested too deeply to be parsed is shown to a mask as the text that it is."""
     text = "[" * 5_000 + "]" * 5_000
-    found, failed = seen_by(lambda data, _: data == text, replace(observed(), input=text))
+    found, failed = seen_by(lambda data, _: data == text, observed()._replace(input=text))
 
     assert (found.input, failed) == ("true", [])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from langfuse_otel._records import Clues, Identity, Observation
@@ -29,7 +28,7 @@ def guardrails_of(
     for number, result in enumerate(results if isinstance(results, list) else []):
         if isinstance(result, Mapping):
             found = _observation(result, number, guarded, identity)
-            yield found if is_quoting else replace(found, output=None)
+            yield found if is_quoting else found._replace(output=None)
 
 
 def _observation(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -130,8 +130,7 @@ def masked(o: Observation, masking: Masking) -> Observation:
     masks = masking.masks(o.mask)
     if not masks:
         return o
-    return replace(
-        o,
+    return o._replace(
         input=masking.text(o.input, "input", masks),
         output=masking.text(o.output, "output", masks),
         metadata=masking.object(o.metadata, "metadata", masks),
@@ -144,19 +143,17 @@ def masked(o: Observation, masking: Masking) -> Observation:
 def without_content(o: Observation) -> Observation:
     """Return an observation without input, output and error text."""
     kept = {k: v for k, v in _object(o.model_parameters).items() if k not in QUOTING}
-    return replace(
-        o,
+    return o._replace(
         input=None,
         output=None,
         status_message=None,
         model_parameters=json_text(kept) if kept else None,
-        trace=replace(o.trace, input=None, output=None),
+        trace=o.trace._replace(input=None, output=None),
     )
 
 
 def _trace(fields: TraceFields, masking: Masking, masks: tuple[Mask, ...]) -> TraceFields:
-    return replace(
-        fields,
+    return fields._replace(
         input=masking.text(fields.input, "input", masks),
         output=masking.text(fields.output, "output", masks),
         metadata=masking.object(fields.metadata, "metadata", masks),
