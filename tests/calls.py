@@ -9,6 +9,7 @@ from litellm.types.utils import Choices, Message, ModelResponse, Usage
 
 from langfuse_otel._litellm import NO_DEFAULTS, observation_from, snapshot_of
 from langfuse_otel._records import ONLY_ATTEMPT, Attempt, Defaults
+from langfuse_otel._redaction import SHOWN, Hidden
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +73,9 @@ def observation_of(
     ambient: Parent | None = None,
     attempt: Attempt = ONLY_ATTEMPT,
     defaults: Defaults = NO_DEFAULTS,
+    switched: Hidden = SHOWN,
+    said: object = None,
 ) -> Observation:
     """Return the observation of a call: taken, and read at once."""
-    taken = snapshot_of(kwargs, response, started, ended, attempt)
+    taken = snapshot_of(kwargs, response, started, ended, attempt, switched=switched, said=said)
     return observation_from(taken, ambient, defaults)

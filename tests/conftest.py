@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from langfuse_otel import _pinned, _pipeline, _process, _routes, settings
+from langfuse_otel import _call_masks, _masking, _pinned, _pipeline, _process, _routes, settings
 from langfuse_otel.testing import Collector
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def fresh_process() -> Iterator[None]:
     _pipeline._remembered.clear()
     _pinned._calls.clear()
     _routes._warned.clear()
+    _call_masks._functions.clear()
+    _masking.configure(mask=None)
     settings._warn_once.cache_clear()
     logging.getLogger("langfuse_otel").setLevel(logging.NOTSET)
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -106,6 +106,18 @@ def test_architecture_names_each_file() -> None:
         "exporter.py",
         "testing.py",
     }
+
+
+def test_mask_example() -> None:
+    """The mask function on the page about redaction does what its name says."""
+    [code] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/redaction.md").read_text(), re.DOTALL)
+    defined: dict[str, Any] = {}
+    exec(code.partition("litellm.callbacks")[0], defined)
+    data = [{"role": "user", "content": "write to a.b@c.de", "n": 1}]
+
+    assert defined["hide_addresses"](data, "input") == [
+        {**data[0], "content": "write to <address>"}
+    ]
 
 
 @pytest.mark.parametrize(("example", "spans"), [("application.py", 1), ("asynchronous.py", 3)])

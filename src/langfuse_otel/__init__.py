@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from langfuse_otel._counts import Stats
     from langfuse_otel._destination import Destination
     from langfuse_otel._links import trace_id, trace_url
+    from langfuse_otel._masking import configure
     from langfuse_otel._status import health, status
     from langfuse_otel.exporter import LangfuseSpanExporter
     from langfuse_otel.logger import LangfuseOtelLogger
@@ -42,6 +43,7 @@ __all__ = [
     "__version__",
     "aflush",
     "callback",
+    "configure",
     "flush",
     "health",
     "stats",
@@ -56,6 +58,7 @@ _LAZY = {
     "LangfuseSpanExporter": "langfuse_otel.exporter",
     "Settings": "langfuse_otel.settings",
     "Stats": "langfuse_otel._counts",
+    "configure": "langfuse_otel._masking",
     "health": "langfuse_otel._status",
     "status": "langfuse_otel._status",
     "trace_id": "langfuse_otel._links",

@@ -54,6 +54,7 @@ class Stats:
     `bytes_sent` the bodies of those that were taken, `spool_errors` batches that the disk did not
     take. `destinations` has the same by traces URL and public key. Spans that were sent once more
     because their media could not be uploaded (`media.repeated`) are among the created and sent.
+    `mask_failures` counts fields that were replaced, for a mask function failed at them.
     """
 
     created: int = 0
@@ -64,6 +65,7 @@ class Stats:
     retries: int = 0
     bytes_sent: int = 0
     spool_errors: int = 0
+    mask_failures: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     last_error: str | None = None
     destinations: Mapping[str, DestinationStats] = field(default_factory=dict)
@@ -92,6 +94,7 @@ class Counts:
     spooled: int = 0
     recovered: int = 0
     spool_errors: int = 0
+    mask_failures: int = 0
     repeated: int = 0
     media_uploaded: int = 0
     media_failed: Counter[str] = field(default_factory=Counter)
@@ -130,6 +133,7 @@ class Counts:
             retries=total.retries,
             bytes_sent=total.bytes_sent,
             spool_errors=self.spool_errors,
+            mask_failures=self.mask_failures,
             dropped=total.dropped,
             last_error=total.last_error,
             destinations=MappingProxyType(

@@ -84,6 +84,14 @@ class Delivery:
         with self._changed:
             self._backlog.lose(reason)
 
+    def mask_failed(self, reason: str) -> None:
+        """Count a field that was replaced since a mask function failed, and say why."""
+        with self._changed:
+            self._counts.mask_failures += 1
+        self._notices.warn(
+            "", f"a mask function failed: {reason}", "what it was to mask is replaced"
+        )
+
     def keep(self, destination: Destination) -> None:
         """Let requests for `destination` be kept in the spool, and deliver those found there."""
         if self._spool is not None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._call import Call, call_id_of, is_true, mapping_of, text_of
 from langfuse_otel._limits import short_text
 from langfuse_otel._usage import part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Facts of LiteLLM's about the key, team and user of a proxy request: names, never the key.
 IDENTITY_FACTS = frozenset(
@@ -25,16 +28,22 @@ IDENTITY_FACTS = frozenset(
     }
 )
 IDS = frozenset({"trace_id", "existing_trace_id", "generation_id", "parent_observation_id"})
+# What LiteLLM writes into the caller's metadata if asked to: the request as the provider got it.
+QUOTING = frozenset({"raw_request"})
 ROUTER_FACTS = frozenset(
     {"attempted_retries", "attempted_fallbacks", "deployment", "original_model_group"}
 )
 
 
-def observation_metadata(call: Call, retries: int | None = None) -> dict[str, Any]:
+def observation_metadata(
+    call: Call, retries: int | None = None, *, is_quoting: bool = True
+) -> dict[str, Any]:
     """LiteLLM's facts, and over them what the caller gave beyond the fields of the trace.
 
     `retries`: how many attempts at the call there were before, where LiteLLM's router does not say.
+    `is_quoting`: whether what may quote input or output is among them.
     """
+    rest = call.metadata.rest if is_quoting else _without(call.metadata.rest, QUOTING)
     facts = {
         "litellm_call_id": call_id_of(call.kwargs),
         "call_type": call.kwargs.get("call_type"),
@@ -50,12 +59,12 @@ def observation_metadata(call: Call, retries: int | None = None) -> dict[str, An
         **_routers_facts(call),
         **{name: call.text(name) for name in IDS & call.fields.keys()},
         **_identity_facts(call),
-        **(_error_facts(call) if call.failed else {}),
+        **(_error_facts(call, is_quoting=is_quoting) if call.failed else {}),
     }
     if is_true(call.fields.get("debug_langfuse")):
-        facts["metadata_passed_to_litellm"] = {**call.fields, **call.metadata.rest}
+        facts["metadata_passed_to_litellm"] = {**call.fields, **rest}
     said = {name: value for name, value in facts.items() if value or value == 0}
-    return {**said, **call.metadata.rest}
+    return {**said, **rest}
 
 
 def _finish_reasons(response: object) -> list[str]:
@@ -78,6 +87,10 @@ def _identity_facts(call: Call) -> dict[str, Any]:
     return _chosen(call.payload.get("metadata"), IDENTITY_FACTS)
 
 
+def _without(given: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name not in names}
+
+
 def _chosen(container: object, names: frozenset[str]) -> dict[str, Any]:
     found = mapping_of(container)
     shared = names & found.keys()
@@ -89,16 +102,15 @@ def _short(value: object) -> object:
     return short_text(value) if isinstance(value, str) else value
 
 
-def _error_facts(call: Call) -> dict[str, Any]:
+def _error_facts(call: Call, *, is_quoting: bool) -> dict[str, Any]:
     """In metadata, since Langfuse drops exception events."""
     error = call.kwargs.get("exception")
     information = mapping_of(call.payload.get("error_information"))
     named = type(error)
     return {
         "exception.type": None if error is None else f"{named.__module__}.{named.__qualname__}",
-        "exception.stacktrace": None
-        if is_true(call.fields.get("mask_input"))
-        else call.kwargs.get("traceback_exception") or information.get("traceback"),
+        "exception.stacktrace": is_quoting
+        and (call.kwargs.get("traceback_exception") or information.get("traceback")),
         "error_code": information.get("error_code") or part(error, "status_code"),
         "llm_provider": information.get("llm_provider") or part(error, "llm_provider"),
     }

@@ -13,7 +13,7 @@ FACTS = ("guardrail_mode", "guardrail_provider", "guardrail_status", "guardrail_
 
 
 def guardrails_of(
-    kwargs: Mapping[str, Any], guarded: Observation, identity: Identity
+    kwargs: Mapping[str, Any], guarded: Observation, identity: Identity, *, is_quoting: bool = True
 ) -> Iterator[Observation]:
     """Return an observation for each guardrail that looked at a call.
 
@@ -21,12 +21,14 @@ def guardrails_of(
         kwargs: LiteLLM's dictionary about the call.
         guarded: the call's own observation.
         identity: where that one stands.
+        is_quoting: whether what it found, which may quote the call, is shown.
     """
     payload = kwargs.get("standard_logging_object")
     results = payload.get("guardrail_information") if isinstance(payload, Mapping) else None
     for number, result in enumerate(results if isinstance(results, list) else []):
         if isinstance(result, Mapping):
-            yield _observation(result, number, guarded, identity)
+            found = _observation(result, number, guarded, identity)
+            yield found if is_quoting else found._replace(output=None)
 
 
 def _observation(
@@ -51,6 +53,7 @@ def _observation(
         environment=guarded.environment,
         metadata=json_text({fact: result[fact] for fact in FACTS if result.get(fact) is not None}),
         trace=guarded.trace,
+        mask=guarded.mask,
     )
 
 

@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langfuse_otel._call import Call, call_id_of, is_true, mapping_of, read_call, text_of
-from langfuse_otel._content import default_name, kind_of, model_name
+from langfuse_otel._call_masks import mask_of_call
+from langfuse_otel._content import Kind, default_name, kind_of, model_name
 from langfuse_otel._facts import observation_metadata
 from langfuse_otel._identity import parent_of, without_context
 from langfuse_otel._limits import short_text
@@ -26,9 +27,11 @@ from langfuse_otel._records import (
     Defaults,
     Json,
     Level,
+    Mask,
     Observation,
     Parent,
 )
+from langfuse_otel._redaction import REDACTED, SHOWN, Hidden, hidden_of
 from langfuse_otel._secrets import without_secrets
 from langfuse_otel._text import json_text, message_of
 from langfuse_otel._trace import MAX_NAME, documented_of, prompt_of, trace_fields
@@ -39,7 +42,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NO_DEFAULTS = Defaults()
-REDACTED = "redacted-by-litellm"
+
+# What LiteLLM (1.106) puts in place of a response that is no chat, embedding or `responses`.
+LITELLMS_REDACTED = {"text": json.loads(REDACTED)}
 
 
 class Snapshot(NamedTuple):
@@ -57,6 +62,8 @@ class Snapshot(NamedTuple):
     input: Json | None
     output: Json | None
     parameters: Json | None
+    hidden: Hidden
+    mask: Mask | None
 
     @property
     def call_id(self) -> str:
@@ -76,8 +83,11 @@ def snapshot_of(
     started: object,
     ended: object,
     attempt: Attempt = ONLY_ATTEMPT,
+    *,
+    switched: Hidden = SHOWN,
+    said: object = None,
 ) -> Snapshot:
-    """Take a finished call.
+    """Take a finished call; what is hidden of it is not even read.
 
     Args:
         kwargs: the dictionary that LiteLLM hands to every callback (`model_call_details`).
@@ -85,21 +95,26 @@ def snapshot_of(
         started: start of the call, a datetime.
         ended: end of the call, a datetime.
         attempt: which one it was, if LiteLLM repeated the call.
+        switched: what settings and switches hide of it.
+        said: what a stream had said before it failed.
     """
     call = read_call(dict(kwargs), response)
     kind = kind_of(kwargs)
     began = nanoseconds_of(started) or nanoseconds_of(kwargs.get("start_time"))
     started_ns = max(began, nanoseconds_of(attempt.started))
-    answer = None if call.failed else _masked(call, "mask_output") or _json(kind.output(response))
+    hidden = hidden_of(call, switched)
+    answer = said if call.failed else response
     return Snapshot(
         call,
         attempt,
         started_ns,
         max(started_ns, nanoseconds_of(ended)),
         _completion_start(call, ended),
-        input=_masked(call, "mask_input") or _json(kind.input(kwargs)),
-        output=answer,
-        parameters=model_parameters(kwargs),
+        input=hidden.instead if hidden.input else _json(kind.input(kwargs)),
+        output=_output(kind, answer, hidden),
+        parameters=model_parameters(kwargs, are_quoting=not hidden.input),
+        hidden=hidden,
+        mask=mask_of_call(call),
     )
 
 
@@ -140,13 +155,14 @@ def observation_from(
         usage=usage,
         cost=_cost(call, usage) if kind.has_usage else None,
         level=_level(call),
-        status_message=_status_message(call) if call.failed else None,
+        status_message=_status_message(call, taken.hidden) if call.failed else None,
         version=call.text("version") or call.text("trace_version"),
-        metadata=_metadata(call, retries),
+        metadata=_metadata(call, retries, taken.hidden),
         prompt=prompt_of(call),
         environment=defaults.environment,
         trace=trace_fields(call, defaults, taken.input, taken.output),
         documented=documented_of(call),
+        mask=taken.mask,
     )
 
 
@@ -161,14 +177,6 @@ def unread_observation_of(observation: Observation) -> Observation:
         status_message="The stream was not read to its end.",
         metadata=json_text({**json.loads(observation.metadata or "{}"), **facts}),
     )
-
-
-def partial_observation_of(
-    observation: Observation, kwargs: Mapping[str, Any], response: object
-) -> Observation:
-    """Return the observation of a stream that failed, with what it had said before."""
-    said = None if response is None else kind_of(kwargs).output(response)
-    return observation if said is None else observation._replace(output=_json(said))
 
 
 def clues_of(kwargs: Mapping[str, Any], ambient: Parent | None, defaults: Defaults) -> Clues:
@@ -287,8 +295,10 @@ def _json(value: object) -> Json | None:
     return None if value is None else json_text(value)
 
 
-def _masked(call: Call, name: str) -> Json | None:
-    return json_text(REDACTED) if is_true(call.fields.get(name)) else None
+def _output(kind: Kind, answer: object, hidden: Hidden) -> Json | None:
+    if answer is None or hidden.output:
+        return None if answer is None else hidden.instead
+    return _json(kind.output(answer))
 
 
 def _is_retried(call: Call) -> bool:
@@ -315,7 +325,12 @@ def _completion_start(call: Call, ended: object) -> int | None:
 
 
 def _usage(call: Call) -> object:
-    """Of a realtime session, whose response is a list of events, LiteLLM's payload has the sum."""
+    """Of a realtime session, whose response is a list of events, LiteLLM's payload has the sum.
+
+    There it is as well where LiteLLM has redacted a response as a whole.
+    """
+    if isinstance(call.response, dict) and call.response == LITELLMS_REDACTED:
+        return mapping_of(call.payload.get("metadata")).get("usage_object")
     summed = call.payload.get("response") if isinstance(call.response, list) else call.response
     return part(summed, "usage")
 
@@ -341,17 +356,17 @@ def _level(call: Call) -> Level:
     return "WARNING" if call.kwargs.get("litellm_no_upstream_llm_call") else "ERROR"
 
 
-def _status_message(call: Call) -> str:
+def _status_message(call: Call, hidden: Hidden) -> str:
     error = call.kwargs.get("exception")
-    if is_true(call.fields.get("mask_input")):
-        return type(error).__name__  # the text of an error may quote the input
+    if hidden:
+        return type(error).__name__
     text = message_of(error) if error else text_of(call.payload.get("error_str"))
     return without_secrets(text or "", call.kwargs) or type(error).__name__
 
 
-def _metadata(call: Call, retries: int | None) -> Json:
+def _metadata(call: Call, retries: int | None, hidden: Hidden) -> Json:
     """A failure's traceback quotes the error."""
-    text = json_text(observation_metadata(call, retries))
+    text = json_text(observation_metadata(call, retries, is_quoting=not hidden))
     return without_secrets(text, call.kwargs) if call.failed else text
 
 

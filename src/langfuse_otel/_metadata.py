@@ -38,6 +38,7 @@ FIELDS = (
     "prompt_version",
     "mask_input",
     "mask_output",
+    "masking_function",
     "debug_langfuse",
     "ignore_context_propagation",
 )
@@ -243,9 +244,13 @@ def _known(params: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _pinned(known: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands in the metadata of team and key; the key's is the narrower one and wins."""
+    """What stands in the metadata of team and key; the key's is the narrower one and wins.
+
+    Of a request that is passed through LiteLLM (1.106) gives the key's alone, by another name.
+    """
     team = _fields(_mapping(known.get("user_api_key_team_metadata")))
-    key = _fields(_mapping(known.get("user_api_key_metadata")))
+    of_key = known.get("user_api_key_metadata") or known.get("user_api_key_auth_metadata")
+    key = _fields(_mapping(of_key))
     return {name: value for name, value in {**team, **key}.items() if name != "tags"}
 
 

@@ -50,12 +50,20 @@ MODEL_PARAMETERS = frozenset(
 )
 
 
+# Those that hold what the caller wrote: texts, schemas, the names of tools.
+QUOTING = frozenset({"response_format", "stop", "tool_choice"})
+
+
 def _chosen(container: Mapping[str, Any]) -> dict[str, Any]:
     return {name: container[name] for name in container.keys() & MODEL_PARAMETERS}
 
 
-def model_parameters(kwargs: Mapping[str, Any]) -> str | None:
-    """Return those of the parameters that were given, also 0 and false, as JSON text."""
+def model_parameters(kwargs: Mapping[str, Any], *, are_quoting: bool = True) -> str | None:
+    """Return those of the parameters that were given, also 0 and false, as JSON text.
+
+    `are_quoting`: whether those that hold what the caller wrote are among them.
+    """
     given = {**_chosen(kwargs), **_chosen(mapping_of(kwargs.get("optional_params")))}
-    found = {name: value for name, value in sorted(given.items()) if value is not None}
+    hidden = frozenset() if are_quoting else QUOTING
+    found = {k: v for k, v in sorted(given.items()) if v is not None and k not in hidden}
     return json_text(found) if found else None

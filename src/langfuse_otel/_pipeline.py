@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from langfuse_otel import _process
 from langfuse_otel._backlog import Queued
 from langfuse_otel._identity import identify
+from langfuse_otel._masking import Masking, mask_of, masked, without_content
 from langfuse_otel._records import Defaults, finished_of
 from langfuse_otel._routes import Routes
 from langfuse_otel._spans import part_of, resource_of
@@ -55,6 +56,7 @@ class Pipeline:
             settings.trust_request_metadata,
         )
         self.spans = names_of(settings.spans)
+        self._masking = Masking(mask_of(settings.mask), self._delivery.mask_failed)
 
     def defaults_for(self, tenant: Tenant) -> Defaults:
         """Return what holds for a call: the settings, but for the environment that it names."""
@@ -91,7 +93,7 @@ class Pipeline:
             self._delivery.lose("not_sampled")
         elif _is_new((route, id(source), finished.level, finished.call_id), finished):
             media = _in_place_of_media(self.settings, route)
-            encode = partial(_encoded, finished.observe, self.settings, media)
+            encode = partial(_encoded, finished.observe, self.settings, media, self._masking)
             self._delivery.submit(Queued(route, finished.size, encode))
             return finished
         return None
@@ -105,9 +107,12 @@ class Pipeline:
         return finished_of(observation) if is_sampled(trace_id, self.settings.sample_rate) else None
 
 
-def _encoded(observe: Callable[[], Observation], settings: Settings, media: InPlaceOfMedia) -> Part:
-    """Read what was taken, where nobody waits for it."""
-    observation = observe()
+def _encoded(
+    observe: Callable[[], Observation], settings: Settings, media: InPlaceOfMedia, masking: Masking
+) -> Part:
+    """Read what was taken, where nobody waits for it, and mask it before all else."""
+    seen = observe()
+    observation = masked(seen if settings.capture_content else without_content(seen), masking)
     resource = resource_of(settings.service_name, observation.environment, settings.release)
     return part_of(observation, identify(observation.clues), resource, media)
 

@@ -7,12 +7,13 @@ third of the time that a frozen dataclass takes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
 ObservationType = Literal[
@@ -30,6 +31,10 @@ ObservationType = Literal[
 Reason = Literal["metadata", "traceparent", "context", "litellm", "call"]
 Level = Literal["DEBUG", "DEFAULT", "WARNING", "ERROR"]
 Json = str
+
+# What a mask is shown: "input", "output", "metadata" or "status_message"; and what it returns is sent.
+Content = Literal["input", "output", "metadata", "status_message"]
+Mask = Callable[[Any, Content], Any]
 
 
 class Parent(NamedTuple):
@@ -124,7 +129,8 @@ class Observation(NamedTuple):
     """One finished call. Times are nanoseconds since the epoch, cost is in US dollars.
 
     `usage` counts tokens in buckets that do not overlap. `documented` holds the attribute names
-    that LiteLLM's documentation promises, with the caller's own values.
+    that LiteLLM's documentation promises, with the caller's own values. `mask` is the caller's own,
+    and applied before it is sent.
     """
 
     name: str
@@ -147,6 +153,7 @@ class Observation(NamedTuple):
     prompt: Prompt | None = None
     trace: TraceFields = TraceFields()
     documented: Mapping[str, str | bool | tuple[str, ...]] = MappingProxyType({})
+    mask: Mask | None = None
 
     @property
     def size(self) -> int:

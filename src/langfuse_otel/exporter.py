@@ -10,6 +10,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from langfuse_otel import _process
 from langfuse_otel._backlog import Queued
+from langfuse_otel._foreign import mask_span, strip_span
+from langfuse_otel._masking import Masking, mask_of
 from langfuse_otel._otlp import Part, parts_of
 from langfuse_otel.settings import Settings
 
@@ -40,12 +42,14 @@ class LangfuseSpanExporter(SpanExporter):
         self._shutdown_timeout_s = read.shutdown_timeout
         self._delivery = _process.delivery(read)
         self._delivery.keep(self._destination)
+        self._captures_content = read.capture_content
+        self._masking = Masking(mask_of(read.mask), self._delivery.mask_failed)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Queue the spans; success means that they are queued, and from there on counted."""
         if self._enabled:
             for span in spans:
-                item = Queued(self._destination, _size(span), partial(_part, span))
+                item = Queued(self._destination, _size(span), partial(self._part, span))
                 self._delivery.submit(item)
         return SpanExportResult.SUCCESS
 
@@ -57,11 +61,16 @@ class LangfuseSpanExporter(SpanExporter):
         """Send what is queued; the delivery stays, for others use it as well."""
         self._delivery.flush(self._shutdown_timeout_s)
 
-
-def _part(span: ReadableSpan) -> Part:
-    """Encode any span, with its events and links, the way OpenTelemetry's own exporter does."""
-    [part] = parts_of(encode_spans([span]).SerializeToString())
-    return part
+    def _part(self, span: ReadableSpan) -> Part:
+        """Encode any span, with its events and links, as OpenTelemetry does; then mask it."""
+        request = encode_spans([span])
+        [message] = request.resource_spans[0].scope_spans[0].spans
+        if not self._captures_content:
+            strip_span(message)
+        if masks := self._masking.masks():
+            mask_span(message, self._masking, masks)
+        [part] = parts_of(request.SerializeToString())
+        return part
 
 
 def _size(span: ReadableSpan) -> int:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
-from litellm.litellm_core_utils.redact_messages import redact_message_input_output_from_logging
+from litellm.litellm_core_utils.redact_messages import should_redact_message_logging
 from opentelemetry import trace
 
-from langfuse_otel import _links, _pinned, _process, _retries, _streams
-from langfuse_otel._call import call_id_of
+from langfuse_otel import _call_masks, _links, _pinned, _process, _retries, _streams
+from langfuse_otel._call import call_id_of, is_true, read_call
 from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._identity import identify
 from langfuse_otel._litellm import (
@@ -24,12 +24,19 @@ from langfuse_otel._litellm import (
     is_proxied,
     is_unauthenticated,
     observation_from,
-    partial_observation_of,
     snapshot_of,
     unread_observation_of,
 )
 from langfuse_otel._pipeline import Pipeline
 from langfuse_otel._records import Finished, Parent, finished_of
+from langfuse_otel._redaction import (
+    ALL_REDACTED,
+    NOT_CAPTURED,
+    SHOWN,
+    Hidden,
+    hidden_of,
+    is_redacted,
+)
 from langfuse_otel._tenants import tenant_of
 from langfuse_otel.settings import Settings, read_settings
 
@@ -65,14 +72,19 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         callback_name: the name that LiteLLM looks the callback up by.
         settings: fields of `langfuse_otel.Settings`, such as `host`, `public_key`, `secret_key`,
             `environment`; what is not given comes from the environment at the first call. Others,
-            which LiteLLM gives to callbacks of its own, are handed on to `CustomLogger`.
+            which LiteLLM gives to callbacks of its own, are handed on to `CustomLogger`; its
+            `turn_off_message_logging` and `message_logging` redact what this logger sends.
     """
 
     def __init__(
         self, config: object = None, callback_name: str = "langfuse_otel", **settings: Any
     ) -> None:
         own = {name: settings.pop(name) for name in list(settings) if name in Settings.model_fields}
+        # For `message_logging=False` LiteLLM (1.106) would redact what other callbacks get, too.
+        is_shown = is_true(settings.pop("message_logging", True))
+        is_off = is_true(settings.pop("turn_off_message_logging", False)) or not is_shown
         super().__init__(**settings)
+        self.turn_off_message_logging = is_off
         self.callback_name = callback_name
         # LiteLLM takes two loggers for one unless a plain attribute tells them apart.
         self.fingerprint = sha256(repr(sorted(own.items())).encode()).hexdigest()
@@ -100,6 +112,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                     self._ambient.popitem(last=False)
             if call_id:
                 _links.announce(call_id, kwargs, active)
+            _call_masks.note(kwargs)
             if call_id and kwargs.get("stream"):
                 _streams.expect(call_id, self._left)
         except Exception as error:  # noqa: BLE001 - nothing of ours may reach the caller
@@ -179,10 +192,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
     def _failed(self, kwargs: Mapping[str, Any], started: object, ended: object) -> None:
         stream = _streams.finished(call_id_of(kwargs), self._left)
 
-        def finish(observation: Observation) -> Observation:
-            return partial_observation_of(observation, kwargs, _said(stream))
-
-        self._export(kwargs, None, started, ended, finish)
+        said = stream.answer() if stream else None
+        self._export(kwargs, None, started, ended, _itself, said=said)
 
     def _left(self, stream: Stream) -> None:
         """Export a stream that LiteLLM calls nobody back for."""
@@ -203,28 +214,31 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         finish: Callable[[Observation], Observation] | None = None,
         *,
         source: Mapping[str, Any] | None = None,
+        said: object = None,
     ) -> None:
         """Hand one finished call over. Nothing that goes wrong here may reach the caller.
 
         What changes the observation, `finish`, is done at once, as is what failed; the rest of a
-        call is read later. LiteLLM redacts what it hands to a callback. `source` is its dictionary about the call where
-        `kwargs` is a copy that we took ourselves, and redact ourselves.
+        call is read later. `source` is LiteLLM's dictionary about the call where `kwargs` is a copy
+        that we took ourselves, `said` what a stream had said before it failed.
         """
         try:
-            if source is not None:
-                response = redact_message_input_output_from_logging(kwargs, response)
             pipeline = self._pipeline()
             if not pipeline.settings.enabled or _is_unwanted(kwargs, pipeline.spans):
                 return
             call_id = call_id_of(kwargs) or ""
-            tenant = tenant_of(kwargs, _pinned.of_call(call_id))
+            pinned = _pinned.of_call(call_id)
+            tenant = tenant_of(kwargs, pinned)
+            switched = self._switched(kwargs, pinned, pipeline)
             ambient = self._ambient.pop(call_id, None) or _active_span()
             _links.announce(call_id, kwargs, ambient)
             attempt = _retries.attempt_of(call_id)
             defaults = pipeline.defaults_for(tenant)
 
             def take() -> Finished:
-                taken = snapshot_of(kwargs, response, started, ended, attempt)
+                taken = snapshot_of(
+                    kwargs, response, started, ended, attempt, switched=switched, said=said
+                )
                 observe = partial(observation_from, taken, ambient, defaults)
                 if finish is not None:
                     return finished_of(finish(observe()))
@@ -233,9 +247,22 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
 
             exported = pipeline.export(take, kwargs if source is None else source, tenant)
             if exported and "guardrails" in pipeline.spans:
-                _export_guardrails(pipeline, kwargs, exported, tenant)
+                _export_guardrails(pipeline, kwargs, exported, tenant, switched)
         except Exception as error:  # noqa: BLE001 - see above; the text might quote the call
             log.warning("langfuse-otel: a call could not be exported: %s", type(error).__name__)
+
+    def _switched(
+        self, kwargs: Mapping[str, Any], pinned: Mapping[str, str], pipeline: Pipeline
+    ) -> Hidden:
+        """What settings and switches hide of a call; in doubt all of it."""
+        if not pipeline.settings.capture_content:
+            return NOT_CAPTURED
+        if self.turn_off_message_logging or is_redacted(kwargs, pinned):
+            return ALL_REDACTED
+        try:
+            return ALL_REDACTED if should_redact_message_logging(dict(kwargs)) else SHOWN
+        except Exception:  # noqa: BLE001 - data that LiteLLM does not expect itself
+            return ALL_REDACTED
 
     def _pipeline(self) -> Pipeline:
         """Settings are read at the first call, so that a program may set them after the import."""
@@ -250,22 +277,21 @@ def _is_unwanted(kwargs: Mapping[str, Any], spans: tuple[str, ...]) -> bool:
 
 
 def _export_guardrails(
-    pipeline: Pipeline, kwargs: Mapping[str, Any], exported: Finished, tenant: Tenant
+    pipeline: Pipeline,
+    kwargs: Mapping[str, Any],
+    exported: Finished,
+    tenant: Tenant,
+    switched: Hidden,
 ) -> None:
     guarded = exported.observe()
-    for guardrail in guardrails_of(kwargs, guarded, identify(guarded.clues)):
+    hidden = hidden_of(read_call(kwargs, None), switched)
+    found = guardrails_of(kwargs, guarded, identify(guarded.clues), is_quoting=not hidden)
+    for guardrail in found:
         pipeline.export(partial(finished_of, guardrail), guardrail, tenant)
 
 
 def _itself(observation: Observation) -> Observation:
     return observation
-
-
-def _said(stream: Stream | None) -> object:
-    """What a stream has said, redacted where LiteLLM redacts."""
-    if stream is None:
-        return None
-    return redact_message_input_output_from_logging(dict(stream.kwargs), stream.answer())
 
 
 def _active_span() -> Parent | None:

@@ -62,6 +62,7 @@ def _totals(counts: Stats) -> Iterator[Metric]:
     yield _total("requests_retried", "Requests to be sent again.", counts.retries)
     yield _total("sent_bytes", "Bodies of the requests that were taken.", counts.bytes_sent)
     yield _total("spool_errors", "Batches that the disk did not take.", counts.spool_errors)
+    yield _total("mask_failures", "Fields replaced since a mask failed.", counts.mask_failures)
     yield _total("media_uploaded", "Media that were uploaded.", counts.media.uploaded)
     yield _total("media_repeated", "Spans sent again for media.", counts.media.repeated)
 

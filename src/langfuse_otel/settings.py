@@ -259,6 +259,24 @@ class Settings(BaseSettings):
         description="`true`: upload no media and leave them in the span, as base64.",
         examples=["true"],
     )
+    capture_content: bool = Field(
+        default=True,
+        validation_alias="LANGFUSE_OTEL_CAPTURE_CONTENT",
+        description=(
+            "`false`: send no inputs, outputs, error texts, tool definitions or media; names, times, "
+            "models, usage and cost stay."
+        ),
+        examples=["false"],
+    )
+    mask: Any = Field(
+        None,
+        validation_alias="LANGFUSE_OTEL_MASK",
+        description=(
+            "Function `mask(data, kind)` that returns what is sent in place of `data`: `module:function`, "
+            "or as an argument the function itself. Where it fails, or is none, a fixed text is sent."
+        ),
+        examples=["my_masks:hide_names"],
+    )
     debug: bool = Field(
         default=False,
         validation_alias="LANGFUSE_DEBUG",
