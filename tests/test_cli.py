@@ -106,11 +106,11 @@ def test_check_wrong_keys(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiv
 
 
 class Hostile(QuietHandler):
-    """A server whose every word is an escape sequence, and whose last is nested without end."""
+    """A server whose words are escape sequences, and whose last is nested without end."""
 
     def do_GET(self) -> None:
         """Answer."""
-        told = {"version": "\x1b[2J", "status": "\x9b31m", "data": [{"name": "\x1b]0;\x07\r"}]}
+        told = {"version": "\x1b[2J", "status": "OK", "data": [{"name": "\x1b]0;\x07\r"}]}
         body = json.dumps(told).encode() if "traces" not in self.path else b"[" * 100_000
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -130,7 +130,7 @@ def test_check_cannot_be_steered(monkeypatch: pytest.MonkeyPatch) -> None:
         result = check(monkeypatch, LANGFUSE_OTEL_HOST=server.root, **variables)
 
     assert result.exit_code == 0, result.output
-    assert result.output.count("\ufffd") == 5
+    assert "the project \ufffd]0;\ufffd\ufffd" in result.output
     assert result.output.replace("\n", "").isprintable()
 
 
