@@ -86,6 +86,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def compare(session: nox.Session) -> None:
+    """Run what users expect with LiteLLM's own callback and with this library."""
+    _install(session, "benchmarks")
+    session.run("python", "-m", "benchmarks", "compare", *session.posargs, env=OFFLINE)
+
+
+@nox.session
 def faults(session: nox.Session) -> None:
     """Let programs make calls under faults: `nox -s faults -- down_20_s`, or `-- --list`."""
     _install(session, "benchmarks")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmarks import faults, goals, handover, overhead, proxy, startup, tables, tenants
+from benchmarks import compare, faults, goals, handover, overhead, proxy, startup, tables, tenants
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +90,18 @@ def faults_command(
     sys.exit(variant == "ours" and any(row["problems"] for row in rows))
 
 
+@main.command(name="compare")
+@click.option("--write-docs", is_flag=True, help="Put the table into docs/why.md.")
+def compare_command(*, write_docs: bool) -> None:
+    """Run each claim with LiteLLM's own callback and with this library."""
+    rows = compare.run()
+    text = f"{tables.about(_about(quick=False))}\n\n{compare.table(rows)}"
+    click.echo(text)
+    if write_docs:
+        tables.write(tables.DOCS / "why.md", "comparison", text)
+    sys.exit(not all(row["ours"] for row in rows))
+
+
 def _about(*, quick: bool) -> dict[str, Any]:
     cores = os.cpu_count()
     return {
@@ -109,7 +121,7 @@ def _put_out(
     if file:
         file.write_text(json.dumps(results, indent=1))
     if write_docs:
-        tables.write(marker, text)
+        tables.write(tables.PAGE, marker, text)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from benchmarks.overhead import COMPARED, above_floor, lookup
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-PAGE = Path(__file__).parents[1] / "docs/benchmarks.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "benchmarks.md"
 Results = dict[str, Any]
 
 
@@ -47,12 +48,12 @@ def about(results: Results) -> str:
     return f"Run of {results['date']}{results['kind']}: {results['machine']}; {versions}."
 
 
-def write(marker: str, text: str) -> None:
+def write(page: Path, marker: str, text: str) -> None:
     """Replace what stands between two markers of the page."""
     begin, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     made = f"{begin}\n\n{text}\n\n{end}"
-    PAGE.write_text(pattern.sub(lambda _: made, PAGE.read_text()))
+    page.write_text(pattern.sub(lambda _: made, page.read_text()))
 
 
 def _overhead(costs: list[dict[str, Any]]) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
 
-from langfuse_otel import _doctor
-from langfuse_otel._destination import langfuse_destination
+from langfuse_otel import _doctor, _rest
 from langfuse_otel.cli import main
 from langfuse_otel.dev import LocalReceiver
 from langfuse_otel.settings import MISSING_KEYS
@@ -61,9 +63,10 @@ def test_check_is_well(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver)
     assert lines[0].endswith(
         f"{receiver.url}/api/public/otel/v1/traces (host from LANGFUSE_OTEL_HOST)"
     )
-    assert [line.split()[0] for line in lines[3:]] == ["ok"] * 6
-    assert "was accepted" in lines[-2]
-    assert "read back" in lines[-1]
+    assert [line.split()[0] for line in lines[3:]] == ["ok"] * 7
+    assert "was accepted" in lines[-3]
+    assert "read back" in lines[-2]
+    assert "clock agrees" in lines[-1]
     assert len(receiver.traces()) == 1
 
 
@@ -103,11 +106,11 @@ def test_check_wrong_keys(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiv
 
 
 class Hostile(QuietHandler):
-    """A server whose every word is an escape sequence, and whose last is nested without end."""
+    """A server whose words are escape sequences, and whose last is nested without end."""
 
     def do_GET(self) -> None:
         """Answer."""
-        told = {"version": "\x1b[2J", "status": "\x9b31m", "data": [{"name": "\x1b]0;\x07\r"}]}
+        told = {"version": "\x1b[2J", "status": "OK", "data": [{"name": "\x1b]0;\x07\r"}]}
         body = json.dumps(told).encode() if "traces" not in self.path else b"[" * 100_000
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -127,7 +130,7 @@ def test_check_cannot_be_steered(monkeypatch: pytest.MonkeyPatch) -> None:
         result = check(monkeypatch, LANGFUSE_OTEL_HOST=server.root, **variables)
 
     assert result.exit_code == 0, result.output
-    assert result.output.count("\ufffd") == 5
+    assert "the project \ufffd]0;\ufffd\ufffd" in result.output
     assert result.output.replace("\n", "").isprintable()
 
 
@@ -167,20 +170,59 @@ def test_check_wrong_path(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiv
     assert "/elsewhere/api/public/health answers HTTP 404" in result.output
 
 
-@pytest.mark.parametrize(
-    ("host", "other"),
-    [
-        ("https://us.cloud.langfuse.com", "https://cloud.langfuse.com"),
-        ("https://cloud.langfuse.com", "https://us.cloud.langfuse.com"),
-    ],
-)
-def test_check_other_region(host: str, other: str) -> None:
-    """On a cloud region the cure for refused keys names the other region."""
-    destination = langfuse_destination(host, "pk", "sk")
+def test_check_copied_path(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """An address that was copied from the browser is told from Langfuse's own."""
+    result = check(monkeypatch, **keys(receiver, LANGFUSE_OTEL_HOST=f"{receiver.url}/project/abc"))
 
-    assert _doctor._keys_cure(destination) == (
-        f"Are they of another region? Try LANGFUSE_OTEL_HOST={other}."
-    )
+    assert f"Langfuse is at {receiver.url}: leave the path out." in result.output
+
+
+def test_check_other_region(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """Where the keys belong to another region of the cloud, the cure is its address."""
+    with LocalReceiver(secret_key="sk-lf-other") as other:
+        monkeypatch.setattr(_doctor, "REGIONS", (receiver.url, other.url))
+        wrong = keys(receiver, LANGFUSE_SECRET_KEY=other.secret_key)
+        result = check(monkeypatch, **wrong)
+
+        assert result.exit_code == 1
+        assert f"another region: set LANGFUSE_OTEL_HOST={other.url}." in result.output
+
+
+def test_check_asks_nobody_else(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """The keys of a server of one's own are shown to no other."""
+    with LocalReceiver(secret_key="sk-lf-other") as cloud:
+        monkeypatch.setattr(_doctor, "REGIONS", (cloud.url,))
+        result = check(monkeypatch, **keys(receiver, LANGFUSE_SECRET_KEY="sk-lf-other"))
+
+    assert "Copy both keys again" in result.output
+
+
+def test_check_clock(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """A clock that is wrong is a problem, for traces would stand at the wrong time."""
+    monkeypatch.setattr(_rest, "time", SimpleNamespace(time=lambda: time.time() + 600))
+    result = check(monkeypatch, **keys(receiver))
+
+    assert result.exit_code == 1
+    assert re.search(r"clock is (599|600|601) s ahead of the server's", result.output)
+
+
+def test_check_dead_proxy(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """An HTTP proxy in the environment that does not answer is named as the cause."""
+    monkeypatch.setenv("HTTP_PROXY", "http://user:pass@127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    result = check(monkeypatch, **keys(receiver))
+
+    assert "cannot connect to 127.0.0.1:9" in result.output
+    assert "HTTP proxy that the environment names" in result.output
+    assert "user:pass" not in result.output
+
+
+def test_check_bypassed_proxy(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """A host that NO_PROXY takes out is asked itself."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    assert check(monkeypatch, **keys(receiver)).exit_code == 0
 
 
 def test_check_collector(monkeypatch: pytest.MonkeyPatch, collector: Collector) -> None:

@@ -14,6 +14,7 @@ from langfuse_otel import __version__
 from langfuse_otel._attributes import attributes_of
 from langfuse_otel._content import KINDS
 from langfuse_otel._counts import Stats
+from langfuse_otel._metadata import FIELDS
 from langfuse_otel._trace import DOCUMENTED
 from langfuse_otel._usage import _INPUT_PARTS, _OUTPUT_PARTS
 from programs import environment
@@ -36,17 +37,25 @@ def test_reasons() -> None:
     assert rows == named
 
 
-def test_settings_page() -> None:
-    """The page of settings is the one that the fields give."""
+@pytest.mark.parametrize("name", ["settings", "cli"])
+def test_made_pages(name: str) -> None:
+    """The pages of settings and of commands are those that the code gives."""
     made = subprocess.run(
-        [sys.executable, "-c", "import settings_page; print(settings_page.page(), end='')"],
+        [sys.executable, "-c", f"import {name}_page as made; print(made.page(), end='')"],
         cwd=ROOT / "docs",
         capture_output=True,
         text=True,
         check=True,
     ).stdout
 
-    assert (ROOT / "docs/settings.md").read_text() == made
+    assert (ROOT / f"docs/{name}.md").read_text() == made
+
+
+def test_metadata_names_each_field() -> None:
+    """The reference of metadata has the fields that are read, in their order."""
+    page = (ROOT / "docs/metadata.md").read_text().split("## Four inlets")[0]
+
+    assert tuple(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == FIELDS
 
 
 def test_documented_names() -> None:

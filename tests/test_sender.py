@@ -17,6 +17,7 @@ from langfuse_otel import __version__
 from langfuse_otel._compression import compressed
 from langfuse_otel._destination import Destination, langfuse_destination
 from langfuse_otel._sender import (
+    MAX_ANSWER,
     PROTOBUF,
     Answer,
     Delivered,
@@ -25,9 +26,10 @@ from langfuse_otel._sender import (
     Sender,
     TryLater,
 )
+from loopback import Loopback, QuietHandler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from langfuse_otel._sender import Outcome
     from langfuse_otel.testing import Collector
@@ -305,3 +307,63 @@ def test_status_of_a_failure() -> None:
 def test_endless_words_of_a_server() -> None:
     """An answer that is nested too deeply to be read is one without words."""
     assert posted(lambda _: httpx.Response(503, content=b"[" * 100_000)) == TryLater("HTTP 503")
+
+
+class Dripping(Loopback):
+    """Begins an answer and sends it byte by byte, each well within the timeout, until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(_Drip)
+        self.is_over = threading.Event()
+
+
+class _Drip(QuietHandler):
+    server: Dripping
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        while not self.server.is_over.wait(0.02):
+            self.wfile.write(b"x")
+        self.close_connection = True
+
+
+def test_an_answer_byte_by_byte() -> None:
+    """A server whose answer has no end is given up after a few timeouts."""
+    with Dripping() as server:
+        destination = langfuse_destination(server.root, "pk-lf-1", "sk-lf-1")
+        sender = Sender()
+        try:
+            outcome = asyncio.run(sender.post(destination, b"", 0.1))
+        finally:
+            server.is_over.set()
+
+    assert outcome == TryLater("no answer within 0.1 s")
+
+
+def test_a_large_answer() -> None:
+    """No more is read of an answer than is of use."""
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        while True:
+            read += 50_000
+            yield b"x" * 50_000
+
+    outcome = posted(lambda _: httpx.Response(200, content=endless()))
+
+    assert outcome == Delivered()
+    assert read <= 4 * MAX_ANSWER
+
+
+def test_a_compressed_answer() -> None:
+    """An answer that is compressed, which nobody asked for, is not unpacked."""
+    partial = ExportTraceServiceResponse()
+    partial.partial_success.rejected_spans = 1
+    headers = {"Content-Type": PROTOBUF, "Content-Encoding": "gzip"}
+    content = gzip.compress(partial.SerializeToString())
+
+    assert posted(lambda _: httpx.Response(200, headers=headers, content=content)) == Delivered()

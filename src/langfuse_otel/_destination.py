@@ -15,6 +15,12 @@ from langfuse_otel._version import __version__
 
 US_CLOUD = "https://us.cloud.langfuse.com"
 EU_CLOUD = "https://cloud.langfuse.com"
+REGIONS = (
+    US_CLOUD,
+    EU_CLOUD,
+    "https://jp.cloud.langfuse.com",
+    "https://hipaa.cloud.langfuse.com",
+)
 OTEL_PATH = "/api/public/otel"
 TRACES_PATH = f"{OTEL_PATH}/v1/traces"
 

@@ -10,20 +10,21 @@ import re
 import socket
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from langfuse_otel._compression import compressed
-from langfuse_otel._destination import EU_CLOUD, US_CLOUD, unquoted
+from langfuse_otel._destination import REGIONS, TRACES_PATH, unquoted
 from langfuse_otel._identity import identify
 from langfuse_otel._otlp import request_of
 from langfuse_otel._records import Clues, Observation
-from langfuse_otel._rest import get, projects
+from langfuse_otel._rest import clock_ahead_s, get, projects
 from langfuse_otel._sender import Delivered, Outcome, Sender, TryLater
 from langfuse_otel._spans import part_of, resource_of
+from langfuse_otel.settings import proxy_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 READ_BACK_S = 15.0
 POLL_S = 0.25
+MAX_CLOCK_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +92,26 @@ def _chosen_by(settings: Settings, destination: Destination) -> str:
 
 def _steps(settings: Settings, destination: Destination) -> list[Callable[[], Finding]]:
     trace_id = f"{time.time_ns():032x}"
-    steps = [lambda: _name(destination), lambda: _connection(settings, destination)]
+    proxy = proxy_of(destination.traces_url)
+    steps = [
+        lambda: _name(proxy or destination.traces_url),
+        lambda: _connection(settings, destination, proxy),
+    ]
     if destination.kind == "langfuse":
         steps += [
             lambda: _health(settings, destination),
             lambda: _credentials(settings, destination),
             lambda: _test_trace(settings, destination, trace_id),
             lambda: _read_back(settings, destination, trace_id),
+            lambda: _clock(settings, destination),
         ]
     else:
         steps.append(lambda: _test_trace(settings, destination, trace_id))
     return steps
 
 
-def _name(destination: Destination) -> Finding:
-    host = urlsplit(destination.traces_url).hostname or ""
+def _name(url: str) -> Finding:
+    host = urlsplit(url).hostname or ""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -116,12 +123,16 @@ def _name(destination: Destination) -> Finding:
     return Finding(good=True, text=f"{host} is {found[0][4][0]}")
 
 
-def _connection(settings: Settings, destination: Destination) -> Finding:
-    parts = urlsplit(destination.traces_url)
+def _connection(settings: Settings, destination: Destination, proxy: str | None) -> Finding:
+    """Whether somebody listens: the server, or the HTTP proxy that the environment names."""
+    parts = urlsplit(proxy or destination.traces_url)
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
+    through = f"the HTTP proxy {host}:{port} answers: the environment names it for this host"
     try:
         with socket.create_connection((host, port), timeout=settings.timeout) as plain:
+            if proxy:
+                return Finding(good=True, text=through)
             if secure:
                 with ssl.create_default_context().wrap_socket(plain, server_hostname=host) as tls:
                     return Finding(good=True, text=f"port {port} answers, {tls.version()}")
@@ -133,11 +144,13 @@ def _connection(settings: Settings, destination: Destination) -> Finding:
         reason = getattr(error, "verify_message", "") or error.reason or error
         return Finding(good=False, text=f"TLS with {host}:{port} failed: {reason}", cure=cure)
     except OSError as error:
-        return Finding(
-            good=False,
-            text=f"cannot connect to {host}:{port}: {error.strerror or error}",
-            cure="Is the server up, the port right, and no firewall or proxy in between?",
+        cure = (
+            "It is the HTTP proxy that the environment names (HTTPS_PROXY); NO_PROXY takes hosts out."
+            if proxy
+            else "Is the server up, the port right, and no firewall or proxy in between?"
         )
+        text = f"cannot connect to {host}:{port}: {error.strerror or error}"
+        return Finding(good=False, text=text, cure=cure)
     return Finding(good=True, text=f"port {port} answers, without TLS")
 
 
@@ -149,8 +162,20 @@ def _health(settings: Settings, destination: Destination) -> Finding:
     return Finding(
         good=False,
         text=f"{url} answers {_status(status)}, not as Langfuse does",
-        cure="The host should be the address of the Langfuse page, without /api/public/otel; "
-        "behind a path prefix, with the prefix.",
+        cure=_address_cure(settings, destination),
+    )
+
+
+def _address_cure(settings: Settings, destination: Destination) -> str:
+    """An address that was copied from the browser leads to a page, one with a prefix lacks it."""
+    parts = urlsplit(destination.host)
+    root = f"{parts.scheme}://{parts.netloc}"
+    status, answer = get(f"{root}/api/public/health", destination, settings.timeout)
+    if parts.path and status == 200 and isinstance(answer, dict):  # noqa: PLR2004
+        return f"Langfuse is at {root}: leave the path out."
+    return (
+        "The host should be the address of the Langfuse page, without /api/public/otel; "
+        "behind a path prefix, with the prefix."
     )
 
 
@@ -161,7 +186,9 @@ def _credentials(settings: Settings, destination: Destination) -> Finding:
         return Finding(good=True, text=f"the keys open the project {names or 'they belong to'}")
     if status == 401:  # noqa: PLR2004
         return Finding(
-            good=False, text="the keys are refused (HTTP 401)", cure=_keys_cure(destination)
+            good=False,
+            text="the keys are refused (HTTP 401)",
+            cure=_keys_cure(settings, destination),
         )
     return Finding(
         good=False,
@@ -170,10 +197,13 @@ def _credentials(settings: Settings, destination: Destination) -> Finding:
     )
 
 
-def _keys_cure(destination: Destination) -> str:
-    other = {US_CLOUD: EU_CLOUD, EU_CLOUD: US_CLOUD}.get(destination.host)
-    if other:
-        return f"Are they of another region? Try LANGFUSE_OTEL_HOST={other}."
+def _keys_cure(settings: Settings, destination: Destination) -> str:
+    """Keys of the cloud belong to one region; those of a server of one's own are asked nowhere else."""
+    others = [region for region in REGIONS if region != destination.host]
+    for other in others if destination.host in REGIONS else ():
+        status, _ = projects(replace(destination, traces_url=other + TRACES_PATH), settings.timeout)
+        if status == 200:  # noqa: PLR2004
+            return f"They are of another region: set LANGFUSE_OTEL_HOST={other}."
     return "Copy both keys again from the project's settings; they belong to this host and project."
 
 
@@ -226,6 +256,19 @@ def _read_back(settings: Settings, destination: Destination, trace_id: str) -> F
         good=True,
         text=f"reading it back gave {_status(status)}: look for it in Langfuse's page "
         "(version 4 without the older read API cannot be asked)",
+    )
+
+
+def _clock(settings: Settings, destination: Destination) -> Finding:
+    """Langfuse shows the times of this machine, so a clock that is wrong hides what just happened."""
+    ahead_s = clock_ahead_s(f"{destination.host}/api/public/health", settings.timeout)
+    if ahead_s is None or abs(ahead_s) <= MAX_CLOCK_S:
+        return Finding(good=True, text="this machine's clock agrees with the server's")
+    side = "ahead of" if ahead_s > 0 else "behind"
+    return Finding(
+        good=False,
+        text=f"this machine's clock is {abs(ahead_s):.0f} s {side} the server's",
+        cure="Traces will stand at the wrong time. Let the machine keep its clock by NTP.",
     )
 
 

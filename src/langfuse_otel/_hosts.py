@@ -11,12 +11,12 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-from langfuse_otel._destination import host_url
+from langfuse_otel._destination import REGIONS, host_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-CLOUD = frozenset(f"{region}cloud.langfuse.com" for region in ("", "us.", "jp.", "hipaa."))
+CLOUD = frozenset(urlsplit(region).netloc for region in REGIONS)
 
 # Readers of addresses differ in what they make of odd ones; none is odd here.
 _PLAIN = re.compile(r"https?://([a-z0-9-]+[.])*[a-z0-9-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -25,6 +27,15 @@ def get(url: str, destination: Destination, timeout_s: float) -> tuple[int, Any]
         return response.status_code, response.json()
     except (ValueError, RecursionError):
         return response.status_code, None
+
+
+def clock_ahead_s(url: str, timeout_s: float) -> float | None:
+    """Return by how many seconds this machine's clock is ahead of the server's `Date`; None if unknown."""
+    try:
+        date = httpx.get(url, timeout=timeout_s).headers["Date"]
+        return time.time() - parsedate_to_datetime(date).timestamp()
+    except (httpx.HTTPError, KeyError, ValueError):
+        return None
 
 
 def projects(destination: Destination, timeout_s: float) -> tuple[int, list[dict[str, Any]]]:

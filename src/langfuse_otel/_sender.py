@@ -9,6 +9,7 @@ server may quote what it was sent: the key, or the content of a span.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 RETRYABLE = frozenset({408, 425, 429, *range(500, 600)})
 REDIRECTS = frozenset({307, 308})
 MAX_REDIRECTS = 3
+# The timeout is one for each step; a server that sends its answer byte by byte has no end of them.
+MAX_TIMEOUTS = 4
+# Bytes of an answer that are read; none is compressed, for nobody knows how much comes out of it.
+MAX_ANSWER = 100_000
+HEADERS = {"User-Agent": f"langfuse-otel/{__version__}", "Accept-Encoding": "identity"}
+_READ = ("Content-Type", "Location", "Retry-After")
 # However long a server asks to wait, it is asked again after this.
 LONGEST_WAIT_S = 3_600.0
 PROTOBUF = "application/x-protobuf"
@@ -139,12 +146,13 @@ class Sender:
         self, request: Request, taken: Callable[[httpx.Response], Taken], timeout_s: float
     ) -> Taken | Rejected | TryLater:
         try:
-            response = await self._answer(request, timeout_s)
+            answering = self._answer(request, timeout_s)
+            response = await asyncio.wait_for(answering, MAX_TIMEOUTS * timeout_s)
             return taken(response) if response.is_success else self._refusal(response)
         except httpx.LocalProtocolError:
             # Its text quotes the header that cannot be sent, which may hold a key.
             return Rejected("cannot be sent: LocalProtocolError", 0)
-        except httpx.TimeoutException:
+        except (httpx.TimeoutException, asyncio.TimeoutError):
             return TryLater(f"no answer within {timeout_s:g} s")
         except httpx.ConnectError as error:
             return _unreached(str(error))
@@ -169,9 +177,9 @@ class Sender:
                 "timeout": timeout_s,
             }
             try:
-                return await client.request(request.method, to, **arguments)
+                return await _exchanged(client, request.method, to, arguments)
             except _STALE:
-                return await client.request(request.method, to, **arguments)
+                return await _exchanged(client, request.method, to, arguments)
 
         response = await sent(request.url)
         for _ in range(MAX_REDIRECTS if request.may_redirect else 0):
@@ -195,7 +203,7 @@ class Sender:
                 transport=transport,
                 follow_redirects=False,
                 limits=LIMITS,
-                headers={"User-Agent": f"langfuse-otel/{__version__}"},
+                headers=HEADERS,
             )
         return self._clients[is_public_only]
 
@@ -226,6 +234,27 @@ def _unreached(reason: str) -> Rejected | TryLater:
     if reason == NO_PUBLIC_ADDRESS:
         return NOT_PUBLIC
     return TryLater(f"cannot connect: {reason}" if reason else "ConnectError")
+
+
+async def _exchanged(
+    client: httpx.AsyncClient, method: str, to: str, arguments: Mapping[str, Any]
+) -> httpx.Response:
+    """Send a request and read the answer, as much of it as anyone here has use for."""
+    async with client.stream(method, to, **arguments) as response:
+        headers = {name: response.headers[name] for name in _READ if name in response.headers}
+        content = b"" if "Content-Encoding" in response.headers else await _beginning(response)
+        return httpx.Response(
+            response.status_code, headers=headers, content=content, request=response.request
+        )
+
+
+async def _beginning(response: httpx.Response) -> bytes:
+    content = b""
+    async for piece in response.aiter_bytes():
+        content += piece
+        if len(content) > MAX_ANSWER:
+            break
+    return content[:MAX_ANSWER]
 
 
 def _redirect(response: httpx.Response) -> str | None:

@@ -11,6 +11,8 @@ import os
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from opentelemetry.util.re import parse_env_headers
 from pydantic import AfterValidator, AliasChoices, Field, PrivateAttr, SecretStr, ValidationError
@@ -449,6 +451,15 @@ class _Variables(PydanticBaseSettingsSource):
 def set_variable(name: str) -> str | None:
     """Return the variable that sets the field `name`; blank ones count as not set."""
     return next((v for v in variables(name) if unquoted(os.environ.get(v, ""))), None)
+
+
+def proxy_of(url: str) -> str | None:
+    """Return the HTTP proxy that the environment names for an address; None where it names none."""
+    parts, proxies = urlsplit(url), getproxies()
+    named = proxies.get(parts.scheme) or proxies.get("all")
+    if not named or proxy_bypass(parts.netloc):
+        return None
+    return named if "://" in named else f"http://{named}"
 
 
 def _keys(settings: Settings) -> tuple[str, str] | None:
