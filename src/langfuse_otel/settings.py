@@ -24,6 +24,7 @@ from langfuse_otel._destination import (
     checked_url,
     host_url,
     langfuse_destination,
+    scores_of,
     unquoted,
 )
 from langfuse_otel._text import clean
@@ -406,6 +407,17 @@ class Settings(BaseSettings):
             url = checked_url(self.otlp_endpoint).rstrip("/") + "/v1/traces"
             return Destination(url, self._otlp_headers(), "otlp")
         raise ValueError(MISSING_KEYS)
+
+    def scores_destination(self) -> Destination:
+        """Return where scores go: to Langfuse, also where spans go to a Collector.
+
+        Raises:
+            ValueError: there are no Langfuse keys, or the host is no address.
+        """
+        keys = _keys(self)
+        if keys is None:
+            raise ValueError(MISSING_KEYS)
+        return scores_of(langfuse_destination(self.host, *keys))
 
     def address(self) -> str:
         """Return the address of Langfuse that the host means."""
