@@ -83,15 +83,15 @@ _LAZY = {
     "Settings": "langfuse_otel.settings",
     "Stats": "langfuse_otel._counts",
     "configure": "langfuse_otel._masking",
-    "health": "langfuse_otel._status",
-    "status": "langfuse_otel._status",
     "generation": "langfuse_otel.tracing",
+    "health": "langfuse_otel._status",
     "observe": "langfuse_otel._observe",
     "score": "langfuse_otel._scores",
     "span": "langfuse_otel.tracing",
     "start_generation": "langfuse_otel.tracing",
     "start_span": "langfuse_otel.tracing",
     "start_trace": "langfuse_otel.tracing",
+    "status": "langfuse_otel._status",
     "trace": "langfuse_otel.tracing",
     "trace_id": "langfuse_otel._links",
     "trace_url": "langfuse_otel._links",
@@ -119,9 +119,16 @@ def _take_the_name(module: ModuleType) -> None:
     module.LangfuseOtelLogger = LangfuseOtelLogger  # type: ignore[attr-defined]
 
 
+def _trace_openai(module: ModuleType) -> None:
+    from langfuse_otel._openai import watch  # noqa: PLC0415 - only who uses that SDK pays
+
+    watch(module)
+
+
 wrapt.register_post_import_hook(_take_the_name, "litellm.integrations.langfuse.langfuse_otel")
 wrapt.register_post_import_hook(remember_callbacks, "litellm.litellm_core_utils.logging_worker")
 wrapt.register_post_import_hook(_retries.watch, "litellm")
+wrapt.register_post_import_hook(_trace_openai, "openai")
 for _module in READERS:
     wrapt.register_post_import_hook(_streams.watch, _module)
 wrapt.register_post_import_hook(partial(deliver_at_end_of, end=end), "multiprocessing.util")

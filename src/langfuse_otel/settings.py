@@ -366,6 +366,15 @@ class Settings(BaseSettings):
         ),
         examples=["a-long-random-text"],
     )
+    openai_instrumentation: bool = Field(
+        default=False,
+        validation_alias="LANGFUSE_OPENAI_INSTRUMENTATION",
+        description=(
+            "`true`: calls through the plain OpenAI SDK are traced, too, but for those that LiteLLM "
+            "makes. Needs the extra `openai`; read when `openai` is imported."
+        ),
+        examples=["true"],
+    )
     ui_url: Unquoted | None = Field(
         None,
         validation_alias="LANGFUSE_OTEL_UI_URL",
