@@ -221,12 +221,47 @@ def test_stream_is_left(
     assert [record for record in caplog.records if "detach" in record.message] == []
 
 
+def test_closed_stream(here: Collector) -> None:
+    """To close a stream closes the function's own generator, within its own context."""
+    ends: list[int] = []
+
+    @observe
+    def words() -> Iterator[str]:
+        try:
+            yield "one"
+        finally:
+            ends.append(otel.get_current_span().get_span_context().span_id)
+
+    @observe
+    async def awords() -> AsyncIterator[str]:
+        try:
+            yield "one"
+        finally:
+            ends.append(otel.get_current_span().get_span_context().span_id)
+
+    async def main() -> None:
+        stream: Any = awords()
+        await anext(stream)
+        await stream.aclose()
+        assert len(ends) == 2
+
+    stream: Any = words()
+    next(stream)
+    stream.close()
+    asyncio.run(main())
+    spans = arrived(here)
+
+    assert [f"{end:016x}" for end in ends] == [spans[name].span_id for name in ("words", "awords")]
+
+
 def test_stream_is_never_begun(here: Collector) -> None:
     """A stream that nobody reads is a warning, too."""
     observe(numbers)()
+    asyncio.run(streamed())
     gc.collect()
+    levels = [seen.attributes["langfuse.observation.level"] for seen in arrived(here).values()]
 
-    assert one(here).attributes["langfuse.observation.level"] == "WARNING"
+    assert levels == ["WARNING", "WARNING"]
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -397,8 +432,9 @@ def test_transform_fails(here: Collector, caplog: pytest.LogCaptureFixture) -> N
     assert "secret" not in caplog.text
 
 
-def test_long_stream(here: Collector) -> None:
-    """Of a stream without end no more is kept than can be sent."""
+def test_long_stream(here: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a stream without end no more is kept than is sent in one request by default."""
+    monkeypatch.setenv("LANGFUSE_OTEL_MAX_BATCH_SIZE_BYTES", "20000000")
 
     @observe
     def long() -> Iterator[bytes]:

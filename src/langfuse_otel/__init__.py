@@ -1,8 +1,8 @@
 """LiteLLM calls, seen in Langfuse.
 
 Importing this package makes LiteLLM's callback name `langfuse_otel` mean this library. Nothing
-else happens at import: no thread, no socket, no settings read, neither LiteLLM nor the
-OpenTelemetry SDK imported.
+else happens at import: no thread, no socket, neither LiteLLM nor the OpenTelemetry SDK imported, and
+no settings read, unless the OpenAI SDK has been imported before.
 """
 
 from __future__ import annotations

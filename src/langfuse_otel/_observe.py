@@ -143,7 +143,7 @@ class _Call:
             self._listen()
             return asteps(result, copy_context(), self._heard.hear, self._ending())
         if is_stream(result):
-            self._listen(partial(response_of, result))
+            self._listen(partial(response_of, result.status_code, result.raw_headers))
             body = generated(result.body_iterator)
             result.body_iterator = asteps(body, copy_context(), self._heard.hear, self._ending())
             return result
@@ -179,7 +179,7 @@ class _Call:
 class _Heard:
     """What a stream has said, as far as it is kept; nothing where `show` is None, for it is none.
 
-    It does not hold the observation, which ends when nobody does.
+    It holds neither the observation, which ends when nobody does, nor a response, which holds that.
     """
 
     def __init__(self, how: _How) -> None:

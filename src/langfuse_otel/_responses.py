@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import TypeGuard
 
 # Of headers with such names neither name nor value is shown.
@@ -38,21 +39,20 @@ def shown(value: Any) -> object:
     if not is_response(value):
         return value
     try:
-        return response_of(value, getattr(value, "body", None))
+        return response_of(value.status_code, value.raw_headers, getattr(value, "body", None))
     except Exception:  # noqa: BLE001 - whatever a class of the program's raises, it gets its response
         return type(value).__name__
 
 
-def response_of(response: Any, body: object) -> dict[str, object]:
+def response_of(
+    status: int, headers: Iterable[tuple[bytes, bytes]], body: object
+) -> dict[str, object]:
     """Return status, body and headers of a response, in the names that Starlette has for them."""
-    headers = [
-        [key.decode("latin-1"), value.decode("latin-1")] for key, value in response.raw_headers
-    ]
-    open_headers = [pair for pair in headers if not _CREDENTIALS.search(pair[0])]
+    texts = [[key.decode("latin-1"), value.decode("latin-1")] for key, value in headers]
     return {
-        "status_code": response.status_code,
+        "status_code": status,
         "body": _readable(body),
-        "raw_headers": open_headers,
+        "raw_headers": [pair for pair in texts if not _CREDENTIALS.search(pair[0])],
     }
 
 
