@@ -164,6 +164,17 @@ def test_without_the_extra(collector: Collector) -> None:
     assert run.returncode == 0
 
 
+def test_broken_package(collector: Collector) -> None:
+    """A package that cannot be used costs a warning, and not the import of the SDK."""
+    code = "from types import ModuleType\nname = 'openinference.instrumentation.openai'\n"
+    code += "sys.modules[name] = ModuleType(name)\nsys.modules[name].OpenAIInstrumentor = None\n"
+    code += "import langfuse_otel, openai\nprint(openai.OpenAI.__name__)"
+    run = run_program(code, collector, LANGFUSE_OPENAI_INSTRUMENTATION="true")
+
+    assert run.stdout == "OpenAI\n"
+    assert "cannot trace the OpenAI SDK: TypeError" in run.stderr
+
+
 def test_nothing_of_it_by_default(collector: Collector) -> None:
     """Where it is not asked for, importing the SDK imports nothing of it."""
     code = "import langfuse_otel, openai\n"

@@ -36,13 +36,19 @@ def watch(openai: ModuleType) -> None:
     if not (settings.enabled and settings.openai_instrumentation):
         return
     try:
-        from openinference.instrumentation.openai import OpenAIInstrumentor  # noqa: PLC0415 - extra
+        _instrument(openai, settings)
     except ImportError:
         log.warning(
             "langfuse-otel: LANGFUSE_OPENAI_INSTRUMENTATION needs `pip install "
             "'langfuse-otel[openai]'`; calls of the OpenAI SDK are not traced"
         )
-        return
+    except Exception as error:  # noqa: BLE001 - the program's import of the SDK goes on
+        log.warning("langfuse-otel: cannot trace the OpenAI SDK: %s", type(error).__name__)
+
+
+def _instrument(openai: ModuleType, settings: Settings) -> None:
+    from openinference.instrumentation.openai import OpenAIInstrumentor  # noqa: PLC0415 - an extra
+
     instrumentor = OpenAIInstrumentor()
     if instrumentor.is_instrumented_by_opentelemetry:
         log.warning("langfuse-otel: the OpenAI SDK is traced by another already; left as it is")
