@@ -10,9 +10,12 @@ import signal
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import litellm
 import pytest
 from langfuse import Langfuse
+from langfuse.api import Prompt_Text
+from langfuse.model import TextPromptClient
 from opentelemetry import trace as otel
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -29,6 +32,7 @@ from langfuse_otel import (
     trace,
 )
 from langfuse_otel._usage import usage_of
+from langfuse_otel.dev import LocalReceiver
 from programs import run_program
 
 if TYPE_CHECKING:
@@ -384,25 +388,38 @@ def test_call_in_another_trace(langfuse: Collector) -> None:
     assert "user.id" not in call.attributes
 
 
-class Prompt:
-    """As the Langfuse SDK's objects for prompts."""
-
-    name = "greeting"
-    version = 3
+def a_prompt(*, is_fallback: bool = False) -> TextPromptClient:
+    """Return a prompt as the Langfuse SDK gives it."""
+    said = {
+        "name": "greeting",
+        "version": 3,
+        "prompt": "hi",
+        "config": {},
+        "labels": [],
+        "tags": [],
+    }
+    return TextPromptClient(Prompt_Text.model_validate({**said, "type": "text"}), is_fallback)
 
 
 def test_prompt(here: Collector) -> None:
     """A prompt is linked by name and version."""
-    start_generation("openai", "gpt-4o", prompt=Prompt()).end()
+    start_generation("openai", "gpt-4o", prompt=a_prompt()).end()
     seen = one(here)
 
     assert seen.attributes["langfuse.observation.prompt.name"] == "greeting"
     assert seen.attributes["langfuse.observation.prompt.version"] == 3
 
 
+def test_fallback_prompt(here: Collector) -> None:
+    """A prompt that Langfuse does not have is not linked."""
+    start_generation("openai", "gpt-4o", prompt=a_prompt(is_fallback=True)).end()
+
+    assert "langfuse.observation.prompt.name" not in one(here).attributes
+
+
 def test_prompt_of_a_call_within(langfuse: Collector) -> None:
     """The prompt of a generation around a LiteLLM call is linked to the call."""
-    with generation("openai", "gpt-4o", name="mine", prompt=Prompt()):
+    with generation("openai", "gpt-4o", name="mine", prompt=a_prompt()):
         litellm.completion(**CALL)
     spans = arrived(langfuse)
 
@@ -542,6 +559,34 @@ def test_environment_and_release(here: Collector, monkeypatch: pytest.MonkeyPatc
 
     assert seen.attributes["langfuse.environment"] == "prod"
     assert seen.attributes["langfuse.release"] == "1.2"
+
+
+def test_shown_by_langfuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Langfuse's API shows the trace with input, output, usage, and the score of the generation."""
+    with LocalReceiver() as receiver:
+        monkeypatch.setenv("LANGFUSE_HOST", receiver.url)
+        monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", receiver.public_key)
+        monkeypatch.setenv("LANGFUSE_SECRET_KEY", receiver.secret_key)
+        with trace("t", user_id="me", input="question", metadata={"shop": "tea"}) as outer:
+            with outer.generation("openrouter", "gpt-4", tags=["beta"]) as made:
+                made.set_token_usage(input_tokens=3, output_tokens=4)
+                made.score(name="rating", value=4.5)
+            outer.set_output("answer")
+        assert langfuse_otel.flush(20)
+        shown = httpx.get(
+            f"{receiver.url}/api/public/traces/{outer.trace_id}",
+            auth=(receiver.public_key, receiver.secret_key),
+        ).json()
+    [generated] = [each for each in shown["observations"] if each["type"] == "GENERATION"]
+
+    assert (shown["name"], shown["userId"], shown["tags"]) == ("t", "me", ["openrouter", "beta"])
+    assert (shown["input"], shown["output"]) == ("question", "answer")
+    assert shown["metadata"]["shop"] == "tea"
+    assert (generated["model"], generated["parentObservationId"]) == ("gpt-4", outer.observation_id)
+    assert generated["usageDetails"] == {"input": 3, "output": 4, "total": 7}
+    assert [(each["name"], each["value"], each["observationId"]) for each in shown["scores"]] == [
+        ("rating", 4.5, made.observation_id)
+    ]
 
 
 def test_by_hand_without_litellm(collector: Collector) -> None:

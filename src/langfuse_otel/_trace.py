@@ -131,8 +131,12 @@ def prompt_of(call: Call) -> Prompt | None:
 
 
 def prompt_from(given: object) -> Prompt | None:
-    """Return what Langfuse's object for a prompt, or a dictionary with name and version, means."""
-    return prompt_named(part(given, "name"), part(given, "version"))
+    """Return what Langfuse's object for a prompt, or a dictionary with name and version, means.
+
+    A prompt that the program falls back to is none of Langfuse's.
+    """
+    is_fallback = part(given, "is_fallback") is True
+    return None if is_fallback else prompt_named(part(given, "name"), part(given, "version"))
 
 
 def prompt_named(name: object, version: object) -> Prompt | None:
