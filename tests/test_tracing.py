@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import gc
 import json
@@ -59,7 +60,8 @@ def arrived(collector: Collector) -> dict[str, ReceivedSpan]:
 
 def one(collector: Collector) -> ReceivedSpan:
     """Return the only span that has arrived."""
-    [span] = arrived(collector).values()
+    assert langfuse_otel.flush(20)
+    [span] = collector.spans
     return span
 
 
@@ -159,6 +161,20 @@ def test_never_ended(collector: Collector) -> None:
     assert [seen.json("langfuse.observation.output") for seen in collector.spans] == ["result"], (
         run.stderr
     )
+
+
+def test_forgotten_without_a_thread(here: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush waits for what was let go of, also where the thread that exports it has not come."""
+
+    def refuse(*_args: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_thread, "start_new_thread", refuse)
+        start_span("forgotten")
+        gc.collect()
+
+    assert one(here).name == "forgotten"
 
 
 def test_forgotten_under_a_lock(here: Collector) -> None:
