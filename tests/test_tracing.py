@@ -236,6 +236,15 @@ def test_exception(here: Collector) -> None:
     assert "raise error" in told["exception.stacktrace"]
 
 
+def test_content_is_not_captured(here: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no content is to be captured none is sent, also none that an error quotes."""
+    monkeypatch.setenv("LANGFUSE_OTEL_CAPTURE_CONTENT", "false")
+    with pytest.raises(ValueError, match="secret"), generation("openai", "gpt-4o", input="secret"):
+        raise ValueError("secret")
+
+    assert "secret" not in str(one(here))
+
+
 def test_cancelled(here: Collector) -> None:
     """A task that is cancelled is a warning."""
 

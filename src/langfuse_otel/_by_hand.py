@@ -70,20 +70,20 @@ def changed(observation: Observation, given: Fields) -> Observation:
     return observation
 
 
-def failed(observation: Observation, error: object) -> Observation:
+def failed(observation: Observation, error: object, *, is_quoting: bool) -> Observation:
     """Return the observation with an error, an exception or a text.
 
-    A task that is cancelled and a program that is ended are no errors.
+    A task that is cancelled and a program that is ended are no errors. `is_quoting`: its stack trace,
+    which may quote content, is told as well.
     """
     level: Level = "WARNING" if _is_end(error) else "ERROR"
     told = observation._replace(level=level, status_message=message_of(error))
     if not isinstance(error, BaseException):
         return told
     named = type(error)
-    facts = {
-        "exception.type": f"{named.__module__}.{named.__qualname__}",
-        "exception.stacktrace": "".join(traceback.format_exception(error)),
-    }
+    facts = {"exception.type": f"{named.__module__}.{named.__qualname__}"}
+    if is_quoting:
+        facts["exception.stacktrace"] = "".join(traceback.format_exception(error))
     return _with_metadata(told, facts)
 
 

@@ -116,7 +116,8 @@ class OpenObservation:
 
     def set_error(self, error: BaseException | str) -> None:
         """Say that it failed."""
-        self._draft.change(lambda record: failed(record, error))
+        is_quoting = self._draft.pipeline.settings.capture_content
+        self._draft.change(lambda record: failed(record, error, is_quoting=is_quoting))
 
     def score(
         self,
