@@ -37,7 +37,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest: `nox -s tests -- -k stream`."""
-    _install(session, "tests", "[dev,proxy]")
+    _install(session, "tests", "[dev,openai,proxy]")
     arguments = session.posargs or ["-n", "2", "--dist", "loadfile"]
     session.run("pytest", *arguments, env=OFFLINE)
 

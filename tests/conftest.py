@@ -65,6 +65,7 @@ def fresh_process() -> Iterator[None]:
         _process._delivery.shutdown(1.0)
         _process._delivery = None
     _pipeline._remembered.clear()
+    _pipeline.of_environment.cache_clear()
     _pinned._calls.clear()
     _routes._warned.clear()
     _call_masks._functions.clear()

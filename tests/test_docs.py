@@ -17,7 +17,7 @@ from langfuse_otel._counts import Stats
 from langfuse_otel._metadata import FIELDS
 from langfuse_otel._trace import DOCUMENTED
 from langfuse_otel._usage import _INPUT_PARTS, _OUTPUT_PARTS
-from programs import environment
+from programs import environment, run_program
 from test_attributes import FULL
 
 if TYPE_CHECKING:
@@ -143,3 +143,54 @@ def test_examples(collector: Collector, example: str, spans: int) -> None:
 
     assert run.returncode == 0, run.stderr
     assert len(collector.spans) == spans
+
+
+BY_HAND = """
+import asyncio, logging
+from types import SimpleNamespace
+import litellm
+from fastapi import FastAPI, Request
+from starlette.responses import Response, StreamingResponse
+app = FastAPI()
+messages = [{"role": "user", "content": "hi"}]
+async def call_model(messages):
+    return SimpleNamespace(text="hello")
+import langfuse_otel
+litellm.callbacks = ["langfuse_otel"]
+"""
+USED = """
+logging.getLogger().addHandler(handler)
+with langfuse_otel.span("log"):
+    logging.warning("said")
+asyncio.run(answer(messages))
+from starlette.testclient import TestClient
+assert TestClient(app).get("/chat/completions").text == "data: 1\\n\\ndata: 2\\n\\n"
+"""
+
+
+def test_by_hand(collector: Collector) -> None:
+    """The examples of the page on what is made by hand run, and do what it says."""
+    page = (ROOT / "docs/by-hand.md").read_text()
+    examples = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    run = run_program("\n".join([BY_HAND, *examples, USED]), collector)
+    spans = {span.name: span for span in collector.spans}
+
+    assert run.returncode == 0, run.stderr
+    assert set(spans) == {
+        "call",
+        "chat gpt-4o",
+        "generate_response",
+        "gpt-4",
+        "log",
+        "my_operation",
+        "passthrough",
+        "retrieve",
+        "search",
+    }
+    assert spans["generate_response"].parent_id == spans["passthrough"].span_id
+    assert f"said trace_id={spans['log'].trace_id} span_id={spans['log'].span_id}" in run.stderr
+    assert {score["name"] for score in collector.scores.values()} == {
+        "user_rating",
+        "resolved",
+        "tone",
+    }

@@ -15,6 +15,7 @@ SOURCE = Path(langfuse_otel.__file__).parent
 PURE = (
     "_attributes",
     "_backlog",
+    "_by_hand",
     "_call",
     "_call_masks",
     "_compression",
@@ -36,8 +37,10 @@ PURE = (
     "_pinned",
     "_records",
     "_redaction",
+    "_responses",
     "_secrets",
     "_spool",
+    "_steps",
     "_tenants",
     "_text",
     "_trace",

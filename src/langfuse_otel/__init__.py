@@ -1,8 +1,8 @@
 """LiteLLM calls, seen in Langfuse.
 
 Importing this package makes LiteLLM's callback name `langfuse_otel` mean this library. Nothing
-else happens at import: no thread, no socket, no settings read, neither LiteLLM nor the
-OpenTelemetry SDK imported.
+else happens at import: no thread, no socket, neither LiteLLM nor the OpenTelemetry SDK imported, and
+no settings read, unless the OpenAI SDK has been imported before.
 """
 
 from __future__ import annotations
@@ -26,11 +26,23 @@ if TYPE_CHECKING:
     from langfuse_otel._counts import Stats
     from langfuse_otel._destination import Destination
     from langfuse_otel._links import trace_id, trace_url
+    from langfuse_otel._log_ids import LogIds
     from langfuse_otel._masking import configure
+    from langfuse_otel._observe import observe
+    from langfuse_otel._scores import score
     from langfuse_otel._status import health, status
     from langfuse_otel.exporter import LangfuseSpanExporter
     from langfuse_otel.logger import LangfuseOtelLogger
     from langfuse_otel.settings import Settings
+    from langfuse_otel.tracing import (
+        OpenObservation,
+        generation,
+        span,
+        start_generation,
+        start_span,
+        start_trace,
+        trace,
+    )
 
     callback: LangfuseOtelLogger
 
@@ -38,6 +50,8 @@ __all__ = [
     "Destination",
     "LangfuseOtelLogger",
     "LangfuseSpanExporter",
+    "LogIds",
+    "OpenObservation",
     "Settings",
     "Stats",
     "__version__",
@@ -45,9 +59,17 @@ __all__ = [
     "callback",
     "configure",
     "flush",
+    "generation",
     "health",
+    "observe",
+    "score",
+    "span",
+    "start_generation",
+    "start_span",
+    "start_trace",
     "stats",
     "status",
+    "trace",
     "trace_id",
     "trace_url",
 ]
@@ -56,11 +78,21 @@ _LAZY = {
     "Destination": "langfuse_otel._destination",
     "LangfuseOtelLogger": "langfuse_otel.logger",
     "LangfuseSpanExporter": "langfuse_otel.exporter",
+    "LogIds": "langfuse_otel._log_ids",
+    "OpenObservation": "langfuse_otel.tracing",
     "Settings": "langfuse_otel.settings",
     "Stats": "langfuse_otel._counts",
     "configure": "langfuse_otel._masking",
+    "generation": "langfuse_otel.tracing",
     "health": "langfuse_otel._status",
+    "observe": "langfuse_otel._observe",
+    "score": "langfuse_otel._scores",
+    "span": "langfuse_otel.tracing",
+    "start_generation": "langfuse_otel.tracing",
+    "start_span": "langfuse_otel.tracing",
+    "start_trace": "langfuse_otel.tracing",
     "status": "langfuse_otel._status",
+    "trace": "langfuse_otel.tracing",
     "trace_id": "langfuse_otel._links",
     "trace_url": "langfuse_otel._links",
 }
@@ -87,9 +119,16 @@ def _take_the_name(module: ModuleType) -> None:
     module.LangfuseOtelLogger = LangfuseOtelLogger  # type: ignore[attr-defined]
 
 
+def _trace_openai(module: ModuleType) -> None:
+    from langfuse_otel._openai import watch  # noqa: PLC0415 - only who uses that SDK pays
+
+    watch(module)
+
+
 wrapt.register_post_import_hook(_take_the_name, "litellm.integrations.langfuse.langfuse_otel")
 wrapt.register_post_import_hook(remember_callbacks, "litellm.litellm_core_utils.logging_worker")
 wrapt.register_post_import_hook(_retries.watch, "litellm")
+wrapt.register_post_import_hook(_trace_openai, "openai")
 for _module in READERS:
     wrapt.register_post_import_hook(_streams.watch, _module)
 wrapt.register_post_import_hook(partial(deliver_at_end_of, end=end), "multiprocessing.util")

@@ -13,10 +13,16 @@ from pydantic_core import to_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langfuse_otel._records import Observation
+    from langfuse_otel._records import Observation, TraceFields
 
 AttributeValue = str | bool | int | tuple[str, ...]
 Attributes = dict[str, AttributeValue | None]
+
+# The first makes it the root on the older write path, the second names the trace on the newer.
+AS_ROOT: Mapping[str, bool] = {
+    "langfuse.internal.as_root": True,
+    "langfuse.internal.is_app_root": True,
+}
 
 
 def attributes_of(
@@ -30,7 +36,7 @@ def attributes_of(
         observation: the record.
         is_orphan: its parent may never come to Langfuse, so it has to show the trace itself.
     """
-    given = {**observation.documented, **_observation(observation), **_trace(observation)}
+    given = {**observation.documented, **_observation(observation), **_trace(observation.trace)}
     if is_orphan and not observation.trace.is_continued:
         given |= _orphan(observation)
     return {key: value for key, value in given.items() if value is not None}
@@ -56,29 +62,30 @@ def _observation(o: Observation) -> Attributes:
     }
 
 
-def _trace(o: Observation) -> Attributes:
+def trace_attributes_of(trace: TraceFields) -> dict[str, AttributeValue]:
+    """Return the attributes by which a span of others says the same of its trace."""
+    return {key: value for key, value in _trace(trace).items() if value is not None}
+
+
+def _trace(trace: TraceFields) -> Attributes:
     """On every span: Langfuse's newer write path takes trace fields from any of them."""
     return {
-        "langfuse.trace.name": o.trace.name,
-        "langfuse.trace.tags": o.trace.tags or None,
-        "langfuse.trace.metadata": o.trace.metadata,
-        "user.id": o.trace.user_id,
-        "session.id": o.trace.session_id,
-        "langfuse.release": o.trace.release,
-        "langfuse.trace.public": o.trace.public,
-        "langfuse.trace.input": o.trace.input,
-        "langfuse.trace.output": o.trace.output,
+        "langfuse.trace.name": trace.name,
+        "langfuse.trace.tags": trace.tags or None,
+        "langfuse.trace.metadata": trace.metadata,
+        "user.id": trace.user_id,
+        "session.id": trace.session_id,
+        "langfuse.release": trace.release,
+        "langfuse.trace.public": trace.public,
+        "langfuse.trace.input": trace.input,
+        "langfuse.trace.output": trace.output,
     }
 
 
 def _orphan(o: Observation) -> Attributes:
-    """The first makes it the root on the older write path, the second names the trace on the newer.
-
-    There input and output of a trace come from a span without a parent alone.
-    """
+    """On the newer write path input and output of a trace come from a span without a parent alone."""
     return {
-        "langfuse.internal.as_root": True,
-        "langfuse.internal.is_app_root": True,
+        **AS_ROOT,
         "langfuse.trace.input": o.input,
         "langfuse.trace.output": o.output,
     }

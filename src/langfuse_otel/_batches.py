@@ -24,7 +24,12 @@ TOO_LARGE = 413
 def packed(
     destination: Destination, parts: Sequence[Part], number: int, limits: Limits
 ) -> list[Batch]:
-    """Return the requests that carry `parts`, each within the limits; see `Batch.number`."""
+    """Return the requests that carry `parts`, each within the limits; see `Batch.number`.
+
+    A score is a request of its own, as it is.
+    """
+    if destination.kind == "scores":
+        return [Batch(destination, part.span, 1, number) for part in parts]
     return [_batch(destination, chunk, number, limits.compress) for chunk in _chunks(parts, limits)]
 
 

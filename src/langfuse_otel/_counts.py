@@ -54,7 +54,8 @@ class Stats:
     `bytes_sent` the bodies of those that were taken, `spool_errors` batches that the disk did not
     take. `destinations` has the same by traces URL and public key. Spans that were sent once more
     because their media could not be uploaded (`media.repeated`) are among the created and sent.
-    `mask_failures` counts fields that were replaced, for a mask function failed at them.
+    `mask_failures` counts fields that were replaced, for a mask function failed at them. Scores count
+    as spans do; among `destinations` they are those with the address of Langfuse's scores API.
     """
 
     created: int = 0

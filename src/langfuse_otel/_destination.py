@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -23,6 +23,9 @@ REGIONS = (
 )
 OTEL_PATH = "/api/public/otel"
 TRACES_PATH = f"{OTEL_PATH}/v1/traces"
+SCORES_PATH = "/api/public/scores"
+PROTOBUF = "application/x-protobuf"
+JSON = "application/json"
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -43,15 +46,16 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """One target of spans: its full traces URL, the headers that open it, and how it was chosen.
+    """One target: its full URL, the headers that open it, and how it was chosen.
 
-    `is_public_only`: nobody but a request vouches for the name of its host, so nothing is sent there
-    unless it resolves to an address of the public internet.
+    The scores of a project have a destination of their own, of the kind `scores`. `is_public_only`:
+    nobody but a request vouches for the name of its host, so nothing is sent there unless it resolves
+    to an address of the public internet.
     """
 
     traces_url: str
     headers: Headers = field(repr=False)
-    kind: Literal["langfuse", "endpoint", "otlp"] = "langfuse"
+    kind: Literal["langfuse", "endpoint", "otlp", "scores"] = "langfuse"
     public_key: str | None = None
     is_public_only: bool = False
 
@@ -59,6 +63,11 @@ class Destination:
     def host(self) -> str:
         """The Langfuse address that the traces URL was made from."""
         return self.traces_url.removesuffix(TRACES_PATH)
+
+    @property
+    def content_type(self) -> str:
+        """What a request to it carries."""
+        return JSON if self.kind == "scores" else PROTOBUF
 
     @property
     def address(self) -> Address:
@@ -78,6 +87,11 @@ def langfuse_destination(host: str, public_key: str, secret_key: str) -> Destina
     return Destination(
         host_url(host) + TRACES_PATH, tuple(sorted(headers.items())), "langfuse", public_key
     )
+
+
+def scores_of(project: Destination) -> Destination:
+    """Return where the scores of a Langfuse project go."""
+    return replace(project, traces_url=project.host + SCORES_PATH, kind="scores")
 
 
 def host_url(host: str) -> str:

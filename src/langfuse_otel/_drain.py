@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,11 @@ from langfuse_otel._sender import Delivered, Rejected, Sender, TryLater
 from langfuse_otel._spool import Spool, in_use, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from langfuse_otel._backlog import Limits
-    from langfuse_otel._destination import Destination
+    from langfuse_otel._destination import Address, Destination
     from langfuse_otel.settings import Settings
 
 
@@ -92,13 +93,14 @@ def drained(
     """
     spool = Spool(folder, settings.spool_max_bytes)
     try:
-        is_ours = destination.address.__eq__
+        known = _known(destination, settings)
+        is_ours = known.__contains__
         found = sorted([*spool.recover(is_ours), *spool.readmit(is_ours)], key=_age)
-        run = _Run(spool, destination, limits_of(settings), timeout_s, deque(found), show)
+        run = _Run(spool, known, limits_of(settings), timeout_s, deque(found), show)
         asyncio.run(run.send())
     finally:
         spool.close()
-    _count_left(run.result, folder, destination)
+    _count_left(run.result, folder, known)
     return run.result
 
 
@@ -106,11 +108,20 @@ def _age(one: Spooled) -> str:
     return one.file.name
 
 
-def _count_left(result: Result, folder: Path, destination: Destination) -> None:
+def _known(destination: Destination, settings: Settings) -> dict[Address, Destination]:
+    """What the keys at hand open: the project's spans, and its scores."""
+    known = {destination.address: destination}
+    with suppress(ValueError):
+        scores = settings.scores_destination()
+        known[scores.address] = scores
+    return known
+
+
+def _count_left(result: Result, folder: Path, known: Mapping[Address, Destination]) -> None:
     """Count what was not ours to send."""
     running = in_use(folder)
     for one in waiting(folder):
-        if one.address != destination.address:
+        if one.address not in known:
             result.foreign += one.spans
         elif one.file.parent in running:
             result.in_use += one.spans
@@ -121,7 +132,7 @@ class _Run:
     """One run through the requests, the oldest first, one after the other."""
 
     spool: Spool
-    destination: Destination
+    known: Mapping[Address, Destination]
     limits: Limits
     timeout_s: float
     waiting: deque[Spooled]
@@ -147,7 +158,8 @@ class _Run:
         if body is None:
             self.result.unreadable += one.spans
             return
-        outcome = await sender.post(self.destination, body, min(self.limits.timeout_s, left_s))
+        destination = self.known[one.address]
+        outcome = await sender.post(destination, body, min(self.limits.timeout_s, left_s))
         if isinstance(outcome, Delivered):
             self._book(one, outcome)
         elif isinstance(outcome, TryLater):
@@ -173,10 +185,11 @@ class _Run:
         """Send the halves of what is refused; where that is a matter of the keys, stop."""
         pieces = []
         if outcome.status in {BAD_REQUEST, TOO_LARGE}:
-            whole = Batch(self.destination, body, one.spans, 0)
+            whole = Batch(self.known[one.address], body, one.spans, 0)
             pieces = divided(whole, body, outcome.status, self.limits)
         if pieces:
-            self.waiting.extendleft(reversed([self._kept(piece) for piece in pieces]))
+            kept = [self._kept(one.address, piece) for piece in pieces]
+            self.waiting.extendleft(reversed(kept))
             self.spool.remove(one.file)
             return
         self.result.refused += one.spans
@@ -185,6 +198,5 @@ class _Run:
             self.result.refused += sum(one.spans for one in self.waiting)
             self.waiting.clear()
 
-    def _kept(self, piece: Batch) -> Spooled:
-        address = self.destination.address
+    def _kept(self, address: Address, piece: Batch) -> Spooled:
         return Spooled(self.spool.put(address, piece.spans, piece.body), address, piece.spans)

@@ -60,6 +60,12 @@ def identify(clues: Clues) -> Identity:
     )
 
 
+def around(clues: Clues) -> Parent | None:
+    """Return the active span, if the observation is in its trace."""
+    active = clues.ambient
+    return active if active and _trace(clues)[0] == active.trace_id else None
+
+
 def parent_of(traceparent: object) -> Parent | None:
     """Return the span that a W3C `traceparent` header names; None where it names none."""
     found = _TRACEPARENT.fullmatch(traceparent.strip()) if isinstance(traceparent, str) else None

@@ -32,7 +32,7 @@ def announce(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) ->
     """
     if call_id in _calls:
         return
-    _calls[call_id] = partial(clues_of, without_content(kwargs), ambient)
+    _calls[call_id] = partial(clues_of, without_content(kwargs), ambient and ambient.bare)
     if len(_calls) > MAX_CALLS:
         _calls.popitem(last=False)
 

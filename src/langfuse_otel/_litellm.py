@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NO_DEFAULTS = Defaults()
+UNREAD = "The stream was not read to its end."
 
 # What LiteLLM (1.106) puts in place of a response that is no chat, embedding or `responses`.
 LITELLMS_REDACTED = {"text": json.loads(REDACTED)}
@@ -174,7 +175,7 @@ def unread_observation_of(observation: Observation) -> Observation:
     facts = {"stream": "not read to its end", "usage_is_estimated": True}
     return observation._replace(
         level="WARNING",
-        status_message="The stream was not read to its end.",
+        status_message=UNREAD,
         metadata=json_text({**json.loads(observation.metadata or "{}"), **facts}),
     )
 

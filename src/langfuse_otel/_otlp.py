@@ -56,7 +56,8 @@ _SMALL = tuple(bytes((n,)) for n in range(_ONE_BYTE))
 class Part(NamedTuple):
     """One span of a request, encoded: what it is of (resource, scope), and itself.
 
-    `attachments`: media that it refers to, and that are yet to be uploaded.
+    `attachments`: media that it refers to, and that are yet to be uploaded. A score has neither
+    resource nor scope, and is JSON.
     """
 
     resource: bytes

@@ -7,24 +7,25 @@ import os
 import threading
 from collections import OrderedDict
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from langfuse_otel import _process
 from langfuse_otel._backlog import Queued
 from langfuse_otel._identity import identify
 from langfuse_otel._masking import Masking, mask_of, masked, without_content
+from langfuse_otel._otlp import Part
 from langfuse_otel._records import Defaults, finished_of
 from langfuse_otel._routes import Routes
 from langfuse_otel._spans import part_of, resource_of
 from langfuse_otel._tenants import NOBODY
-from langfuse_otel.settings import environment_name, names_of
+from langfuse_otel._trace import completed
+from langfuse_otel.settings import environment_name, names_of, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langfuse_otel._destination import Destination
-    from langfuse_otel._otlp import Part
     from langfuse_otel._records import Finished, Observation
     from langfuse_otel._spans import InPlaceOfMedia
     from langfuse_otel._tenants import Tenant
@@ -98,6 +99,23 @@ class Pipeline:
             return finished
         return None
 
+    def export_score(self, body: bytes, trace_id: int | None) -> None:
+        """Queue a score, or count why it is not sent.
+
+        Args:
+            body: of the request, JSON.
+            trace_id: of the trace that it judges; a session's score has none.
+        """
+        if not self.settings.enabled:
+            return
+        route = self._routes.of_scores()
+        if isinstance(route, str):
+            self._delivery.lose(route)
+        elif trace_id is not None and not is_sampled(trace_id, self.settings.sample_rate):
+            self._delivery.lose("not_sampled")
+        else:
+            self._delivery.submit(Queued(route, len(body), partial(Part, b"", b"", body)))
+
     def _sampled(self, finished: Finished) -> Finished | None:
         """The call, read if its trace has to be known; None if that one is not sent."""
         if self.settings.sample_rate >= 1:
@@ -107,11 +125,19 @@ class Pipeline:
         return finished_of(observation) if is_sampled(trace_id, self.settings.sample_rate) else None
 
 
+@cache
+def of_environment() -> Pipeline:
+    """Return the pipeline of what is made by hand, with the settings at its first use."""
+    settings = read_settings()
+    _process.handle_signals(settings)
+    return Pipeline(settings)
+
+
 def _encoded(
     observe: Callable[[], Observation], settings: Settings, media: InPlaceOfMedia, masking: Masking
 ) -> Part:
     """Read what was taken, where nobody waits for it, and mask it before all else."""
-    seen = observe()
+    seen = completed(observe())
     observation = masked(seen if settings.capture_content else without_content(seen), masking)
     resource = resource_of(settings.service_name, observation.environment, settings.release)
     return part_of(observation, identify(observation.clues), resource, media)

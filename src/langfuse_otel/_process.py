@@ -55,7 +55,7 @@ def flush(timeout: float = 30.0) -> bool:
     """
     deadline = time.monotonic() + timeout
     drained = _pending.drain(timeout)
-    _streams.export_ended()
+    _export_ended()
     return (_delivery is None or _delivery.flush(max(0.0, deadline - time.monotonic()))) and drained
 
 
@@ -63,11 +63,17 @@ async def aflush(timeout: float = 30.0) -> bool:
     """Do as `flush`, without blocking the event loop."""
     deadline = time.monotonic() + timeout
     drained = await _pending.adrain(timeout)
-    _streams.export_ended()
+    _export_ended()
     if _delivery is None:
         return drained
     left = max(0.0, deadline - time.monotonic())
     return await asyncio.to_thread(_delivery.flush, left) and drained
+
+
+def _export_ended() -> None:
+    _streams.export_ended()
+    if drafts := sys.modules.get("langfuse_otel._drafts"):
+        drafts.export_abandoned()
 
 
 def stats() -> Stats:
@@ -86,6 +92,8 @@ def end() -> None:
         if "langfuse_otel.logger" in sys.modules:
             _pending.drain_at_exit()
             _streams.export_all()
+        if drafts := sys.modules.get("langfuse_otel._drafts"):
+            drafts.end_all()
     except Exception as error:  # noqa: BLE001 - whatever LiteLLM's callbacks raise, we still deliver
         log.warning("langfuse-otel: a callback failed at the end: %s", type(error).__name__)
     finally:

@@ -40,12 +40,20 @@ Mask = Callable[[Any, Content], Any]
 class Parent(NamedTuple):
     """An OpenTelemetry span that the call was made under, as integers.
 
-    `in_langfuse`: it is known to be exported to Langfuse, as the Langfuse SDK's spans are.
+    `in_langfuse`: it is known to be exported to Langfuse, as the Langfuse SDK's spans are. `trace`
+    and `prompt` are what it passes on, if it is an observation of ours.
     """
 
     trace_id: int
     span_id: int
     in_langfuse: bool = False
+    trace: TraceFields | None = None
+    prompt: Prompt | None = None
+
+    @property
+    def bare(self) -> Parent:
+        """Return it without what it passes on."""
+        return Parent(self.trace_id, self.span_id, self.in_langfuse)
 
 
 class Clues(NamedTuple):

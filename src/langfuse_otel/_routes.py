@@ -52,13 +52,14 @@ class Routes:
         self._tenants: OrderedDict[Known, Destination] = OrderedDict()
         self._missing = "the library is turned off"
         self._default = self._of_settings() if settings.enabled else None
-        if self._default is not None:
-            keep(self._default)
+        self._scores = self._of_scores() if settings.enabled else None
+        for destination in filter(None, (self._default, self._scores)):
+            keep(destination)
 
     def of(self, tenant: Tenant) -> Destination | Astray:
         """Return where a call goes, or why it goes nowhere."""
         if not tenant.has_project:
-            return self._default or self._nowhere()
+            return self._default or self._nowhere("calls")
         if not (tenant.public_key and tenant.secret_key):
             _warn(
                 "incomplete_credentials",
@@ -72,6 +73,10 @@ class Routes:
             return "host_not_allowed"
         unit = host, tenant.public_key, tenant.secret_key
         return self._of_tenant(unit, self._is_public_only(tenant, host))
+
+    def of_scores(self) -> Destination | Astray:
+        """Return where scores go, or why they go nowhere."""
+        return self._scores or self._nowhere("scores")
 
     def _may_name(self, tenant: Tenant, host: str) -> bool:
         if tenant.is_host_foreign:
@@ -104,8 +109,15 @@ class Routes:
         log.debug("langfuse-otel: %s", _chosen(self._settings, destination))
         return destination
 
-    def _nowhere(self) -> Astray:
-        _warn("no_destination", f"calls are not sent: {self._missing}")
+    def _of_scores(self) -> Destination | None:
+        try:
+            return self._settings.scores_destination()
+        except ValueError as error:
+            self._missing = str(error)
+            return None
+
+    def _nowhere(self, what: str) -> Astray:
+        _warn(f"no_destination of {what}", f"{what} are not sent: {self._missing}")
         return "no_destination"
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from langfuse_otel._compression import is_compressed
+from langfuse_otel._destination import PROTOBUF
 from langfuse_otel._loop import NO_PUBLIC_ADDRESS, only_public
 from langfuse_otel._version import __version__
 
@@ -38,7 +39,6 @@ HEADERS = {"User-Agent": f"langfuse-otel/{__version__}", "Accept-Encoding": "ide
 _READ = ("Content-Type", "Location", "Retry-After")
 # However long a server asks to wait, it is asked again after this.
 LONGEST_WAIT_S = 3_600.0
-PROTOBUF = "application/x-protobuf"
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 
 # A server that closed a kept connection is noticed at the next request.
@@ -107,7 +107,7 @@ Taken = TypeVar("Taken", Delivered, Answer)
 
 
 class Sender:
-    """Posts OTLP bodies over kept connections, in one event loop.
+    """Posts bodies over kept connections, in one event loop.
 
     Args:
         transport: where requests go; the network by default.
@@ -124,8 +124,8 @@ class Sender:
         self._now = now
 
     async def post(self, destination: Destination, body: bytes, timeout_s: float) -> Outcome:
-        """Send one OTLP request of spans, compressed or not, and say what became of it."""
-        headers = {**dict(destination.headers), "Content-Type": PROTOBUF}
+        """Send one request of spans, compressed or not, or a score, and say what became of it."""
+        headers = {**dict(destination.headers), "Content-Type": destination.content_type}
         if is_compressed(body):
             headers["Content-Encoding"] = "gzip"
         request = Request(

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langfuse_otel._call import Call, is_true, mapping_of, text_of, texts_of
+from langfuse_otel._identity import around
 from langfuse_otel._limits import short_text
-from langfuse_otel._records import Defaults, Json, Prompt, TraceFields
+from langfuse_otel._records import Defaults, Json, Observation, Prompt, TraceFields
 from langfuse_otel._text import clean, json_text
 from langfuse_otel._usage import part
 
@@ -102,13 +103,48 @@ def _user_id(call: Call, user_from: Sequence[str]) -> str | None:
     return None
 
 
+def completed(observation: Observation) -> Observation:
+    """Return an observation with what the one of ours around it passes on, where it says nothing."""
+    parent = around(observation.clues)
+    own = observation.trace
+    if parent is None or parent.trace is None or own.is_continued:
+        return observation
+    has_prompt = observation.type == "generation"
+    return observation._replace(
+        prompt=observation.prompt or (parent.prompt if has_prompt else None),
+        trace=own._replace(
+            name=own.name or parent.trace.name,
+            user_id=own.user_id or parent.trace.user_id,
+            session_id=own.session_id or parent.trace.session_id,
+            tags=tuple(dict.fromkeys((*parent.trace.tags, *own.tags))),
+            metadata=own.metadata or parent.trace.metadata,
+            version=own.version or parent.trace.version,
+            release=own.release or parent.trace.release,
+            public=own.public or parent.trace.public,
+        ),
+    )
+
+
 def prompt_of(call: Call) -> Prompt | None:
     """The prompt that was used: Langfuse's object, a dictionary, name and version, or LiteLLM's."""
-    for name, version in _prompts(call):
-        number = _whole_number(version)
-        if isinstance(name, str) and name and number is not None:
-            return Prompt(clean(name), number)
-    return None
+    return next(filter(None, (prompt_named(*one) for one in _prompts(call))), None)
+
+
+def prompt_from(given: object) -> Prompt | None:
+    """Return what Langfuse's object for a prompt, or a dictionary with name and version, means.
+
+    A prompt that the program falls back to is none of Langfuse's.
+    """
+    is_fallback = part(given, "is_fallback") is True
+    return None if is_fallback else prompt_named(part(given, "name"), part(given, "version"))
+
+
+def prompt_named(name: object, version: object) -> Prompt | None:
+    """Return a prompt where both are valid."""
+    number = _whole_number(version)
+    if not (name and isinstance(name, str)) or number is None:
+        return None
+    return Prompt(clean(name), number)
 
 
 def _prompts(call: Call) -> Iterator[tuple[object, object]]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.redact_messages import should_redact_message_logging
-from opentelemetry import trace
 
 from langfuse_otel import _call_masks, _links, _pinned, _process, _retries, _streams
+from langfuse_otel._ambient import parent_of_call
 from langfuse_otel._call import call_id_of, is_true, read_call
 from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._identity import identify
@@ -28,7 +28,7 @@ from langfuse_otel._litellm import (
     unread_observation_of,
 )
 from langfuse_otel._pipeline import Pipeline
-from langfuse_otel._records import Finished, Parent, finished_of
+from langfuse_otel._records import Finished, finished_of
 from langfuse_otel._redaction import (
     ALL_REDACTED,
     NOT_CAPTURED,
@@ -43,7 +43,7 @@ from langfuse_otel.settings import Settings, read_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from langfuse_otel._records import Observation
+    from langfuse_otel._records import Observation, Parent
     from langfuse_otel._retries import Unreported
     from langfuse_otel._streams import Stream
     from langfuse_otel._tenants import Tenant
@@ -55,7 +55,6 @@ log = logging.getLogger("langfuse_otel")
 MAX_OPEN_CALLS = 10_000
 
 TRACE_HEADER = "x-langfuse-trace-id"
-LANGFUSE_SCOPE = "langfuse-sdk"
 
 _opening = threading.Lock()
 
@@ -105,7 +104,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
     def log_pre_api_call(self, model: str, messages: object, kwargs: Mapping[str, Any]) -> None:
         """Remember the OpenTelemetry span that is active while the caller's own code runs."""
         try:
-            active, call_id = _active_span(), call_id_of(kwargs)
+            active, call_id = parent_of_call(), call_id_of(kwargs)
             if active and call_id:
                 self._ambient[call_id] = active
                 while len(self._ambient) > MAX_OPEN_CALLS:
@@ -230,7 +229,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             pinned = _pinned.of_call(call_id)
             tenant = tenant_of(kwargs, pinned)
             switched = self._switched(kwargs, pinned, pipeline)
-            ambient = self._ambient.pop(call_id, None) or _active_span()
+            ambient = self._ambient.pop(call_id, None) or parent_of_call()
             _links.announce(call_id, kwargs, ambient)
             attempt = _retries.attempt_of(call_id)
             defaults = pipeline.defaults_for(tenant)
@@ -292,17 +291,6 @@ def _export_guardrails(
 
 def _itself(observation: Observation) -> Observation:
     return observation
-
-
-def _active_span() -> Parent | None:
-    """The span around the call, and whether the Langfuse SDK will export it."""
-    span = trace.get_current_span()
-    context = span.get_span_context()
-    if not context.is_valid:
-        return None
-    scope = getattr(span, "instrumentation_scope", None)
-    in_langfuse = getattr(scope, "name", "").startswith(LANGFUSE_SCOPE)
-    return Parent(context.trace_id, context.span_id, in_langfuse)
 
 
 class StayingLogger(LangfuseOtelLogger):

@@ -26,6 +26,7 @@ from langfuse_otel._destination import (
     checked_url,
     host_url,
     langfuse_destination,
+    scores_of,
     unquoted,
 )
 from langfuse_otel._text import clean
@@ -367,6 +368,15 @@ class Settings(BaseSettings):
         ),
         examples=["a-long-random-text"],
     )
+    openai_instrumentation: bool = Field(
+        default=False,
+        validation_alias="LANGFUSE_OPENAI_INSTRUMENTATION",
+        description=(
+            "`true`: calls through the plain OpenAI SDK are traced, too, but for those that LiteLLM "
+            "makes. Needs the extra `openai`; read when `openai` is imported."
+        ),
+        examples=["true"],
+    )
     ui_url: Unquoted | None = Field(
         None,
         validation_alias="LANGFUSE_OTEL_UI_URL",
@@ -408,6 +418,17 @@ class Settings(BaseSettings):
             url = checked_url(self.otlp_endpoint).rstrip("/") + "/v1/traces"
             return Destination(url, self._otlp_headers(), "otlp")
         raise ValueError(MISSING_KEYS)
+
+    def scores_destination(self) -> Destination:
+        """Return where scores go: to Langfuse, also where spans go to a Collector.
+
+        Raises:
+            ValueError: there are no Langfuse keys, or the host is no address.
+        """
+        keys = _keys(self)
+        if keys is None:
+            raise ValueError(MISSING_KEYS)
+        return scores_of(langfuse_destination(self.host, *keys))
 
     def address(self) -> str:
         """Return the address of Langfuse that the host means."""

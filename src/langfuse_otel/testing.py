@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 TRACES_PATH = "/api/public/otel/v1/traces"
 MEDIA_PATH = "/api/public/media"
+SCORES_PATH = "/api/public/scores"
 BUCKET_PATH = "/bucket/"
+
+_CONTENT_TYPES = {TRACES_PATH: "application/x-protobuf", SCORES_PATH: "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,8 @@ class Collector:
     Attributes:
         spans: what was accepted, in the order of arrival.
         bodies: the accepted requests, as OTLP protobuf without compression.
-        refused: the statuses of the requests with spans that were not accepted.
+        scores: the scores that were accepted, by their ids: a repeated one replaces the earlier.
+        refused: the statuses of the requests with spans or scores that were not accepted.
         media: what was uploaded, by Langfuse's id for it.
     """
 
@@ -82,6 +86,7 @@ class Collector:
         self.secret_key = secret_key
         self.spans: list[ReceivedSpan] = []
         self.bodies: list[bytes] = []
+        self.scores: dict[str, dict[str, Any]] = {}
         self.refused: list[int] = []
         self.media: dict[str, bytes] = {}
         self._answers: deque[Answer] = deque()
@@ -116,7 +121,7 @@ class Collector:
         }
 
     def answer_next(self, *answers: Answer) -> None:
-        """Give these answers to the next requests with spans, one each, before accepting again."""
+        """Give these answers to the next requests with spans or scores, one each."""
         self._answers.extend(answers)
 
     def wait_for(self, spans: int, timeout_s: float = 20.0) -> list[ReceivedSpan]:
@@ -142,20 +147,26 @@ class Collector:
             return list(self.refused)
 
     def _take(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Decide about one request and keep its spans, or the status it is refused with."""
+        """Decide about one request and keep what it brings, or the status it is refused with."""
         with self._changed:
             answer = self._answers.popleft() if self._answers else self._verdict(path, headers)
             if answer.status == 200:  # noqa: PLR2004
                 try:
-                    raw = _decompressed(body, headers)
-                    self.spans += _spans_of(raw, headers)
-                    self.bodies.append(raw)
+                    self._keep(path, headers, _decompressed(body, headers))
                 except (DecodeError, OSError, EOFError, ValueError):
                     answer = Answer(400)
             if answer.status != 200:  # noqa: PLR2004
                 self.refused.append(answer.status)
             self._changed.notify_all()
             return answer
+
+    def _keep(self, path: str, headers: Mapping[str, str], raw: bytes) -> None:
+        if path == SCORES_PATH:
+            score = json.loads(raw)
+            self.scores[score["id"]] = score
+        else:
+            self.spans += _spans_of(raw, headers)
+            self.bodies.append(raw)
 
     def _take_media(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
@@ -181,13 +192,11 @@ class Collector:
         return headers.get("authorization") == f"Basic {token}"
 
     def _verdict(self, path: str, headers: Mapping[str, str]) -> Answer:
-        if path != TRACES_PATH:
+        if path not in _CONTENT_TYPES:
             return Answer(404)
         if not self._is_open(headers):
             return Answer(401)
-        if "application/x-protobuf" not in headers.get("content-type", ""):
-            return Answer(400)
-        return Answer(200)
+        return Answer(200 if _CONTENT_TYPES[path] in headers.get("content-type", "") else 400)
 
 
 def _decompressed(body: bytes, headers: Mapping[str, str]) -> bytes:
