@@ -18,6 +18,7 @@ PURE = (
     "_by_hand",
     "_call",
     "_call_masks",
+    "_clues",
     "_compression",
     "_content",
     "_destination",

@@ -6,9 +6,9 @@ from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from langfuse_otel._clues import clues_of, what_decides
 from langfuse_otel._identity import identify
 from langfuse_otel._limits import short_text
-from langfuse_otel._litellm import clues_of, without_content
 from langfuse_otel._records import Defaults
 from langfuse_otel.settings import read_settings
 
@@ -32,7 +32,7 @@ def announce(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) ->
     """
     if call_id in _calls:
         return
-    _calls[call_id] = partial(clues_of, without_content(kwargs), ambient and ambient.bare)
+    _calls[call_id] = partial(clues_of, what_decides(kwargs), ambient and ambient.bare)
     if len(_calls) > MAX_CALLS:
         _calls.popitem(last=False)
 

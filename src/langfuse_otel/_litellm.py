@@ -12,18 +12,15 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langfuse_otel._call import Call, call_id_of, is_true, mapping_of, read_call, text_of
+from langfuse_otel._call import Call, mapping_of, read_call, text_of
 from langfuse_otel._call_masks import mask_of_call
+from langfuse_otel._clues import clues_from, id_of
 from langfuse_otel._content import Kind, default_name, kind_of, model_name
 from langfuse_otel._facts import observation_metadata
-from langfuse_otel._identity import parent_of, without_context
-from langfuse_otel._limits import short_text
-from langfuse_otel._metadata import decisive
 from langfuse_otel._parameters import model_parameters
 from langfuse_otel._records import (
     ONLY_ATTEMPT,
     Attempt,
-    Clues,
     Defaults,
     Json,
     Level,
@@ -69,7 +66,7 @@ class Snapshot(NamedTuple):
     @property
     def call_id(self) -> str:
         """LiteLLM's id of the call."""
-        return _call_id(self.call)
+        return id_of(self.call)
 
     @property
     def size(self) -> int:
@@ -141,7 +138,7 @@ def observation_from(
         started_ns=taken.started_ns,
         ended_ns=taken.ended_ns,
         completion_started_ns=taken.completion_started_ns,
-        clues=_clues(
+        clues=clues_from(
             call,
             taken.started_ns,
             ambient,
@@ -178,91 +175,6 @@ def unread_observation_of(observation: Observation) -> Observation:
         status_message=UNREAD,
         metadata=json_text({**json.loads(observation.metadata or "{}"), **facts}),
     )
-
-
-def clues_of(kwargs: Mapping[str, Any], ambient: Parent | None, defaults: Defaults) -> Clues:
-    """Return what decides about the trace of a call; enough of it is known when a call starts."""
-    call = read_call(kwargs, None)
-    believed = call if defaults.trusts_requests else distrusted(call)
-    return _clues(believed, 0, ambient, ignores_context=defaults.ignores_context)
-
-
-def without_content(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return as much of LiteLLM's dictionary as `clues_of` reads; it keeps no prompt in memory."""
-    params = mapping_of(kwargs.get("litellm_params"))
-    request = mapping_of(params.get("proxy_server_request"))
-    body = mapping_of(request.get("body"))
-    return {
-        "litellm_call_id": call_id_of(kwargs),
-        "litellm_trace_id": _trace_of_litellm(kwargs),
-        "litellm_params": {
-            "metadata": _decisive(params.get("metadata")),
-            "litellm_metadata": _decisive(params.get("litellm_metadata")),
-            "proxy_server_request": request
-            and {
-                "headers": _short_headers(request.get("headers")),
-                "body": {"litellm_metadata": decisive(body.get("litellm_metadata"))},
-            },
-        },
-    }
-
-
-def _decisive(metadata: object) -> dict[str, Any]:
-    """LiteLLM's dictionary on the proxy holds the request's own besides."""
-    asked = mapping_of(metadata).get("requester_metadata")
-    own = {"requester_metadata": decisive(asked)} if asked else {}
-    return {**decisive(metadata), **own}
-
-
-def _short_headers(headers: object) -> dict[str, Any]:
-    """Those that may decide."""
-    return {
-        name: short_text(str(value))
-        for name, value in mapping_of(headers).items()
-        if str(name).lower().startswith(("langfuse", "traceparent"))
-    }
-
-
-def _trace_of_litellm(kwargs: Mapping[str, Any]) -> str | None:
-    found = text_of(kwargs.get("litellm_trace_id"))
-    return short_text(found) if found else None
-
-
-def _clues(
-    call: Call,
-    started_ns: int,
-    ambient: Parent | None,
-    attempt: int = 0,
-    *,
-    is_superseded: bool = False,
-    ignores_context: bool = False,
-) -> Clues:
-    clues = Clues(
-        call_id=_call_id(call),
-        started_ns=started_ns,
-        trace_id=call.text("trace_id"),
-        existing_trace_id=call.text("existing_trace_id"),
-        parent_observation_id=call.text("parent_observation_id"),
-        generation_id=call.text("generation_id"),
-        litellm_trace_id=_trace_of_litellm(call.kwargs) or text_of(call.payload.get("trace_id")),
-        attempt=attempt,
-        is_superseded=is_superseded,
-        remote=_remote(call),
-        ambient=ambient,
-    )
-    is_alone = ignores_context or is_true(call.fields.get("ignore_context_propagation"))
-    return without_context(clues) if is_alone else clues
-
-
-def _call_id(call: Call) -> str:
-    return call_id_of(call.kwargs) or text_of(call.payload.get("id")) or ""
-
-
-def _remote(call: Call) -> Parent | None:
-    """The span that the proxy's client names in its `traceparent` header."""
-    request = call.params.get("proxy_server_request")
-    headers = mapping_of(mapping_of(request).get("headers")) if request else {}
-    return next((parent_of(v) for k, v in headers.items() if str(k).lower() == "traceparent"), None)
 
 
 def is_proxied(kwargs: Mapping[str, Any]) -> bool:
