@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import ValidationError
@@ -133,15 +133,7 @@ def drain(folder: Path, timeout: float) -> None:
 @click.option("--max-size", metavar="SIZE", help="Delete the oldest traces beyond, say, 500MB.")
 @click.option("--public-key", default="pk-lf-local", show_default=True)
 @click.option("--secret-key", default="sk-lf-local", show_default=True)
-def dev(
-    host: str,
-    port: int,
-    db: str,
-    keep: str | None,
-    max_size: str | None,
-    public_key: str,
-    secret_key: str,
-) -> None:
+def dev(*, keep: str | None, max_size: str | None, **listening: Any) -> None:
     """Run a local, Langfuse-shaped receiver with a web page, and print each trace as a tree.
 
     On an address that other machines can reach, the page asks for the keys: the public one as user,
@@ -153,11 +145,7 @@ def dev(
         raise click.ClickException(NEEDS_DEV) from None
     try:
         serve(
-            host=host,
-            port=port,
-            db=db,
-            public_key=public_key,
-            secret_key=secret_key,
+            **listening,
             echo=click.echo,
             allow_remote=True,
             retention=_retention(keep, max_size),
@@ -170,7 +158,10 @@ def _retention(keep: str | None, max_size: str | None) -> Retention:
     from langfuse_otel.dev._retention import Retention, bytes_of, seconds_of  # noqa: PLC0415
 
     try:
-        return Retention(keep and seconds_of(keep), max_size and bytes_of(max_size))
+        return Retention(
+            None if keep is None else seconds_of(keep),
+            None if max_size is None else bytes_of(max_size),
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
 

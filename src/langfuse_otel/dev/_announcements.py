@@ -41,8 +41,11 @@ class Announcements:
         while not self._is_closed:
             changed = self._changed
             yield f"data: {self._number}\n\n"
-            while not changed.is_set():
-                try:
-                    await asyncio.wait_for(changed.wait(), _QUIET_S)
-                except asyncio.TimeoutError:
-                    yield ": quiet\n\n"
+            while not await _is_set(changed):
+                yield ": quiet\n\n"
+
+
+async def _is_set(event: asyncio.Event) -> bool:
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(event.wait(), _QUIET_S)
+    return event.is_set()

@@ -33,6 +33,18 @@ TRACE_COLUMNS: Final = (
     "output_tokens",
     "cost",
 )
+SESSION_COLUMNS: Final = (
+    "id",
+    "traces",
+    "first_ms",
+    "last_ms",
+    "users",
+    "observations",
+    "errors",
+    "input_tokens",
+    "output_tokens",
+    "cost",
+)
 _SESSIONS: Final = """
 SELECT session_id, count(*) AS traces, min(start_ns) / 1000000 AS first_ms,
     max(start_ns) / 1000000 AS last_ms, group_concat(DISTINCT user_id) AS users,
@@ -81,20 +93,16 @@ def session_rows(
     """Take filters and how many to skip, give `sessions`, the latest first, and `next`, likewise."""
     conditions, values = where(filters)
     query = _SESSIONS.format(conditions=conditions)
-    names = ("id", "traces", "first_ms", "last_ms", "users", "observations", "errors")
-    names = (*names, "input_tokens", "output_tokens", "cost")
     found = store.rows(query, (*values, *values, limit, offset))
-    sessions = [dict(zip(names, row, strict=True)) for row in found]
+    sessions = [dict(zip(SESSION_COLUMNS, row, strict=True)) for row in found]
     return {"sessions": sessions, "next": offset + limit if len(found) == limit else None}
 
 
 def overview(store: Store, filters: Filters) -> dict[str, Any]:
     """Take filters, give the number of traces and observations, and totals, models and buckets of their calls."""
     conditions, values = where(filters)
-    counted = store.rows(
-        f"SELECT count(*), total(observations) FROM traces WHERE {conditions}", values
-    )  # noqa: S608
-    traces, observations = counted[0]
+    query = f"SELECT count(*), total(observations) FROM traces WHERE {conditions}"  # noqa: S608
+    traces, observations = store.rows(query, values)[0]
     counts = {"traces": traces, "observations": int(observations)}
     return {**counts, **overview_of(_calls(store, filters))}
 

@@ -29,7 +29,7 @@ def prepare(connection: sqlite3.Connection) -> bool:
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
-    is_outdated = connection.execute("PRAGMA user_version").fetchone()[0] != VERSION
+    is_outdated: bool = connection.execute("PRAGMA user_version").fetchone()[0] != VERSION
     if is_outdated:
         for table in _DERIVED:
             connection.execute(f"DROP TABLE IF EXISTS {table}")
