@@ -94,7 +94,7 @@ def create_app(
     # As in a bucket: the address itself is what opens it.
     routes.append(Route(f"{_BUCKET}{{media_id}}", project.put_content, methods=["PUT"]))
     routes.append(Route(f"{_BUCKET}{{media_id}}", project.give_content, methods=["GET"]))
-    routes.append(page_routes(store, announcements, None if is_page_open else keys))
+    routes += page_routes(store, announcements, None if is_page_open else keys)
     handlers: dict[Any, Any] = {
         RefusedError: _refused,
         HTTPException: _http_error,

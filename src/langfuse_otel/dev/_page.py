@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ._keys import Keys
     from ._store import Store
 
+    Routes = list[Route | Mount]
+
 FOLDER: Final = Path(__file__).parent / "page"
 
 _HEADERS: Final = {
@@ -43,7 +45,7 @@ _HEADERS: Final = {
 _SHOWN: Final = ("image/", "audio/", "video/")
 
 
-def page_routes(store: Store, announcements: Announcements, keys: Keys | None) -> Mount:
+def page_routes(store: Store, announcements: Announcements, keys: Keys | None) -> Routes:
     """
     Give the page at `/` and what it loads below `/page`.
 
@@ -54,19 +56,19 @@ def page_routes(store: Store, announcements: Announcements, keys: Keys | None) -
 
     """
     page = _Page(store, announcements)
-    routes = [
-        Route("/", _index),
-        Route("/page/api/traces", page.traces),
-        Route("/page/api/sessions", page.sessions),
-        Route("/page/api/overview", page.overview),
-        Route("/page/api/values", page.values),
-        Route("/page/api/trace", page.trace),
-        Route("/page/api/observation", page.observation),
-        Route("/page/api/events", page.events),
-        Route("/page/media/{media_id}", page.media),
-        Mount("/page", StaticFiles(directory=FOLDER)),
+    below = [
+        Route("/api/traces", page.traces),
+        Route("/api/sessions", page.sessions),
+        Route("/api/overview", page.overview),
+        Route("/api/values", page.values),
+        Route("/api/trace", page.trace),
+        Route("/api/observation", page.observation),
+        Route("/api/events", page.events),
+        Route("/media/{media_id}", page.media),
+        Mount("/", StaticFiles(directory=FOLDER)),
     ]
-    return Mount("", routes=routes, middleware=[Middleware(_Frame, keys=keys)])
+    frame = [Middleware(_Frame, keys=keys)]
+    return [Route("/", _index, middleware=frame), Mount("/page", routes=below, middleware=frame)]
 
 
 class _Frame:
