@@ -14,7 +14,7 @@ export function conversation({ observation, span }) {
   const { input, output, statusMessage, level } = observation;
   const parts = [side("Input", input, "user"), side("Output", output, "assistant")].filter(Boolean);
   return [
-    statusMessage ? el("p", { class: `error ${level}`, role: "alert" }, statusMessage) : null,
+    statusMessage ? el("p", { class: `failure ${level}`, role: "alert" }, statusMessage) : null,
     parts.length ? parts : el("p", { class: "empty" }, statusMessage ? "There is no output." : `${span.name || "It"} has no input and no output.`),
   ];
 }

@@ -55,7 +55,7 @@ function draw() {
 
 function tabButton(name, at, { warnings }) {
   const marks = name === "What Langfuse reads" && warnings.length ? el("em", { class: "count" }, String(warnings.length)) : null;
-  return el("button", { type: "button", role: "tab", "aria-selected": String(at === tab), click: () => showTab(at) }, name, marks);
+  return el("button", { type: "button", role: "tab", "aria-selected": String(at === tab), click: () => showTab(at) }, name, marks && " ", marks);
 }
 
 function details({ observation, span }) {

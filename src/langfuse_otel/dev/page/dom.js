@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Make an element; children are elements, texts, or null for none. */
+/** Make an element; children are elements, texts, lists of them, or nothing: null, false, "". */
 export function el(name, attributes = {}, ...children) {
   return filled(document.createElement(name), attributes, children);
 }
@@ -14,10 +14,12 @@ export function svg(name, attributes = {}, ...children) {
 
 /** Give an element other children. */
 export function fill(node, ...children) {
-  node.replaceChildren(...children.flat().filter((child) => child != null));
+  node.replaceChildren(...given(children));
 }
 
 export const $ = (id) => document.getElementById(id);
+
+const given = (children) => children.flat(Infinity).filter((child) => child || child === 0);
 
 function filled(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
@@ -26,7 +28,7 @@ function filled(node, attributes, children) {
     else if (name.startsWith("--")) node.style.setProperty(name, value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child != null && child !== ""));
+  node.append(...given(children));
   return node;
 }
 

@@ -42,10 +42,10 @@ export function draw() {
 export function show() {
   const now = state();
   for (const [name, field] of Object.entries(fields)) {
-    if (field !== document.activeElement || field.tagName === "SELECT") field.value = now[name] ?? "";
+    field.value = now[name] ?? "";
     field.classList.toggle("set", Boolean(now[name]));
   }
-  if ($("search") !== document.activeElement) $("search").value = now.text ?? "";
+  if ($("search").value !== (now.text ?? "")) $("search").value = now.text ?? "";
   clear.hidden = !isFiltered();
   for (const view of ["traces", "sessions"]) {
     $(`view-${view}`).setAttribute("aria-pressed", String((now.view || "traces") === view));

@@ -145,7 +145,7 @@ function sessionRow(session) {
     "a",
     { class: "row session", href: address({ view: "", session: session.id, trace: "" }), "data-id": session.id },
     el("b", { class: "id" }, session.id),
-    el("span", { class: "users" }, session.users ?? ""),
+    el("span", { class: "users" }, session.users?.replaceAll(",", ", ")),
     el("span", { class: "number" }, plural(session.traces, "trace")),
     el("span", { class: "number observations" }, count(session.observations)),
     el("span", { class: "number errors" }, session.errors ? plural(session.errors, "error") : ""),

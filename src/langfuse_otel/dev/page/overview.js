@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { bars, card, lines, shares } from "./charts.js";
 import { $, el, fill } from "./dom.js";
-import { compact, count, dollars, duration, plural } from "./format.js";
+import { compact, count, dollars, duration, plural, roughly } from "./format.js";
 import { filters } from "./state.js";
 
 let loads = 0;
@@ -42,7 +42,7 @@ function cards({ traces, totals, models, buckets }) {
     card({
       title: "Tokens",
       value: compact(totals.input_tokens + totals.output_tokens),
-      note: `${compact(totals.input_tokens)} in, ${compact(totals.output_tokens)} out`,
+      note: `${compact(totals.input_tokens)} → ${compact(totals.output_tokens)}`,
       buckets,
       series: [series("input_tokens"), series("output_tokens", "soft")],
       kind: bars,
@@ -51,16 +51,16 @@ function cards({ traces, totals, models, buckets }) {
     card({
       title: "Cost",
       value: dollars(totals.cost),
-      note: totals.calls ? `${dollars(totals.cost / totals.calls)} a call` : "",
+      note: totals.calls ? `${roughly(totals.cost / totals.calls)} each` : "",
       buckets,
       series: [series("cost")],
       kind: bars,
       read: ({ cost }) => dollars(cost),
     }),
     card({
-      title: "Latency",
+      title: "Latency, p50",
       value: duration(totals.p50_ms),
-      note: totals.p95_ms == null ? "" : `half of calls; 95 %: ${duration(totals.p95_ms)}`,
+      note: totals.p95_ms == null ? "" : `p95 ${duration(totals.p95_ms)}`,
       buckets,
       series: [series("p95_ms", "soft"), series("p50_ms")],
       kind: lines,
@@ -72,7 +72,7 @@ function cards({ traces, totals, models, buckets }) {
 
 function byModel(models) {
   const shown = models.slice(0, 4);
-  const read = (model) => [compact(model.calls), dollars(model.cost), duration(model.p50_ms)].filter(Boolean).join(" · ");
+  const read = (model) => [compact(model.calls), roughly(model.cost), duration(model.p50_ms)].filter(Boolean).join(" · ");
   const others = models.length > shown.length ? `and ${models.length - shown.length} more` : "calls · cost · p50";
   return el(
     "figure",

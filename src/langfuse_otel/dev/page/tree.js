@@ -74,8 +74,7 @@ function row(seen, first, span) {
       answered > seen.start ? el("span", { class: "bar waiting", title: `first token after ${duration(answered - seen.start)}`, ...part(seen.start, answered) }) : null,
       el("span", { class: "took", ...part(seen.start, seen.end) }, duration(seen.end - seen.start)),
     ),
-    el("span", { class: "number" }, tokens(seen.inputTokens, seen.outputTokens)),
-    el("span", { class: "number cost" }, dollars(seen.totalCost)),
+    el("span", { class: "number cost", title: tokens(seen.inputTokens, seen.outputTokens) }, dollars(seen.totalCost)),
   );
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import random
 import struct
 import time
@@ -17,14 +18,33 @@ if TYPE_CHECKING:
     from langfuse_otel.dev import LocalReceiver
 
 QUESTIONS = (
-    ("support", "Where is my order 8812?", "It left our warehouse yesterday and arrives on Friday."),
-    ("support", "How do I return a jacket?", "Print the label in your account, then drop it at a post office."),
-    ("summarise", "Summarise the meeting notes.", "Three decisions: ship on the 14th, hire a designer, keep the price."),
+    (
+        "support",
+        "Where is my order 8812?",
+        "It left our warehouse yesterday and arrives on Friday.",
+    ),
+    (
+        "support",
+        "How do I return a jacket?",
+        "Print the label in your account, then drop it at a post office.",
+    ),
+    (
+        "summarise",
+        "Summarise the meeting notes.",
+        "Three decisions: ship on the 14th, hire a designer, keep the price.",
+    ),
     ("translate", "Translate to French: good morning", "Bonjour"),
     ("classify", "Is this review positive? “Works, but loud.”", "mixed"),
     ("extract", "Read the total from this invoice.", '{"total": 129.9, "currency": "EUR"}'),
 )
-MODELS = ("gpt-4o-mini", "gpt-4o-mini", "gpt-4o-mini", "claude-sonnet-4-5", "claude-sonnet-4-5", "mistral-small")
+MODELS = (
+    "gpt-4o-mini",
+    "gpt-4o-mini",
+    "gpt-4o-mini",
+    "claude-sonnet-4-5",
+    "claude-sonnet-4-5",
+    "mistral-small",
+)
 USERS = ("ada", "grace", "linus", "margaret")
 PRICES = {"gpt-4o-mini": 4e-7, "claude-sonnet-4-5": 6e-6, "mistral-small": 2e-7}
 SCRIPT = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
@@ -67,7 +87,9 @@ def span(
     }
 
 
-def generation(trace: int, number: int, name: str, start: float, seconds: float, **given: Any) -> dict[str, Any]:
+def generation(
+    trace: int, number: int, name: str, start: float, seconds: float, **given: Any
+) -> dict[str, Any]:
     """Build a span that is a call of a model, with its tokens and their price."""
     model, asked, taken = given["model"], given.pop("asked", 0), given.pop("taken", 0)
     price = PRICES.get(model, 1e-6)
@@ -96,14 +118,20 @@ def small_talk(receiver: LocalReceiver, count: int, now: float) -> None:
     chance = random.Random(7)
     spans = []
     for at in range(count):
-        start = now - 3600 + 3600 * (at + chance.random()) / count
+        start = (
+            now - 3600 * (1 - at / count - math.sin(at / count * 11) / 14) - chance.random() * 40
+        )
         name, question, answer = chance.choice(QUESTIONS)
         model = chance.choice(MODELS)
         seconds = chance.lognormvariate(0.1, 0.5) * (2 if "claude" in model else 1)
-        failed = chance.random() < 0.04
+        failed = chance.random() < (0.12 if 0.6 < at / count < 0.7 else 0.02)
         spans.append(
             generation(
-                1000 + at, 1000 + at, name, start, seconds,
+                1000 + at,
+                1000 + at,
+                name,
+                start,
+                seconds,
                 model=model,
                 asked=chance.randrange(60, 1400),
                 taken=0 if failed else chance.randrange(10, 400),
@@ -111,7 +139,8 @@ def small_talk(receiver: LocalReceiver, count: int, now: float) -> None:
                 input=[said("system", "You are brief."), said("user", question)],
                 output=None if failed else said("assistant", answer),
                 error="The provider is overloaded (529)." if failed else None,
-                user=chance.choice(USERS), session=f"chat-{chance.randrange(30)}",
+                user=chance.choice(USERS),
+                session=f"chat-{chance.randrange(30)}",
                 tags=[chance.choice(("web", "mobile", "batch"))],
                 environment=chance.choice(("production", "production", "staging")),
             )  # fmt: skip
@@ -122,13 +151,32 @@ def small_talk(receiver: LocalReceiver, count: int, now: float) -> None:
 
 def trip_planner(receiver: LocalReceiver, now: float) -> None:
     """Send an agent with tools, reasoning, an image, a failing call and a mistake or two."""
-    shared = {"user": "ada", "session": "trip-to-lisbon", "environment": "production", "trace_name": "trip planner", "tags": ["agent", "beta"]}
+    shared = {
+        "user": "ada",
+        "session": "trip-to-lisbon",
+        "environment": "production",
+        "trace_name": "trip planner",
+        "tags": ["agent", "beta"],
+    }
     picture = upload(receiver, f"{1:032x}", _gradient())
     asked = [
         said("system", "You plan short trips. Use the tools, then answer in three sentences."),
-        said("user", [{"type": "text", "text": "Two days in Lisbon in May, starting here. What should I pack?"}, {"type": "image_url", "image_url": {"url": picture}}]),
+        said(
+            "user",
+            [
+                {
+                    "type": "text",
+                    "text": "Two days in Lisbon in May, starting here. What should I pack?",
+                },
+                {"type": "image_url", "image_url": {"url": picture}},
+            ],
+        ),
     ]
-    call = {"id": "call_7Yb2", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Lisbon", "month": "May"}'}}
+    call = {
+        "id": "call_7Yb2",
+        "type": "function",
+        "function": {"name": "weather", "arguments": '{"city": "Lisbon", "month": "May"}'},
+    }
     result = '{"high_c": 22, "low_c": 14, "rain_days": 6}'
     answer = "Pack layers: it is 22 °C by day and 14 °C at night, and it rains on about six days in May.\nTake comfortable shoes for Alfama’s hills, and a light rain jacket.\nOn the first day walk from the castle to the river; keep Belém for the second."
     reasoning = "The picture shows a sunset by the sea. I know the weather now, so I can say what to pack and sketch both days."
@@ -154,8 +202,21 @@ def mistaken(receiver: LocalReceiver, now: float) -> None:
         "gen_ai.request.model": "gpt-4o",
         "langfuse.observation.name": "hello",
     }
-    given = generation(2, 20, "home-made exporter", now - 1, 0.8, model="gpt-4o-mini", asked=10, taken=8, input=SCRIPT, output=SCRIPT)
-    given["attributes"] += [{"key": key, "value": {"stringValue": value}} for key, value in attributes.items()]
+    given = generation(
+        2,
+        20,
+        "home-made exporter",
+        now - 400,
+        0.8,
+        model="gpt-4o-mini",
+        asked=10,
+        taken=8,
+        input=SCRIPT,
+        output=SCRIPT,
+    )
+    given["attributes"] += [
+        {"key": key, "value": {"stringValue": value}} for key, value in attributes.items()
+    ]
     post(receiver, given)
 
 
@@ -174,7 +235,12 @@ def upload(receiver: LocalReceiver, trace_id: str, content: bytes) -> str:
     with httpx.Client(auth=(receiver.public_key, receiver.secret_key), trust_env=False) as client:
         said_ = {"traceId": trace_id, "field": "input", "contentType": "image/png", "contentLength": len(content), "sha256Hash": digest}  # fmt: skip
         made = client.post(media, json=said_).json()
-        httpx.put(made["uploadUrl"], content=content, headers={"content-type": "image/png"}, trust_env=False)
+        httpx.put(
+            made["uploadUrl"],
+            content=content,
+            headers={"content-type": "image/png"},
+            trust_env=False,
+        )
         done = {"uploadedAt": "2026-01-01T00:00:00Z", "uploadHttpStatus": 200}
         client.patch(f"{media}/{made['mediaId']}", json=done)
     return f"@@@langfuseMedia:type=image/png|id={made['mediaId']}|source=base64_data_uri@@@"
@@ -217,4 +283,6 @@ def _value(name: str, value: Any) -> dict[str, Any]:
         return {"arrayValue": {"values": [{"stringValue": tag} for tag in value]}}
     if isinstance(value, int):
         return {"intValue": str(value)}
-    return {"stringValue": value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}
+    return {
+        "stringValue": value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    }
