@@ -143,7 +143,7 @@ def small_talk(receiver: LocalReceiver, count: int, now: float) -> None:
                 session=f"chat-{chance.randrange(30)}",
                 tags=[chance.choice(("web", "mobile", "batch"))],
                 environment=chance.choice(("production", "production", "staging")),
-            )  # fmt: skip
+            )
         )
     for at in range(0, count, 100):
         post(receiver, *spans[at : at + 100])
@@ -178,7 +178,7 @@ def trip_planner(receiver: LocalReceiver, now: float) -> None:
         "function": {"name": "weather", "arguments": '{"city": "Lisbon", "month": "May"}'},
     }
     result = '{"high_c": 22, "low_c": 14, "rain_days": 6}'
-    answer = "Pack layers: it is 22 °C by day and 14 °C at night, and it rains on about six days in May.\nTake comfortable shoes for Alfama’s hills, and a light rain jacket.\nOn the first day walk from the castle to the river; keep Belém for the second."
+    answer = "Pack layers: it is 22 °C by day and 14 °C at night, and it rains on about six days in May.\nTake comfortable shoes for the hills of Alfama, and a light rain jacket.\nOn the first day walk from the castle to the river; keep Belém for the second."
     reasoning = "The picture shows a sunset by the sea. I know the weather now, so I can say what to pack and sketch both days."
     final = said("assistant", answer, reasoning_content=reasoning)
     post(

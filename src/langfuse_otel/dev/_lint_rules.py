@@ -56,11 +56,15 @@ _TRACE_CONTENT: Final = ("langfuse.trace.input", "langfuse.trace.output")
 
 
 def _observation(span: ReceivedSpan) -> Iterator[Remark]:
-    for path, where in _PATHS.items():
+    paths: dict[str, list[WritePath]] = {}
+    for path in _PATHS:
         seen = observation_view(span, path)
         if isinstance(seen, Dropped):
-            text = f"{where} the whole observation is dropped: {seen.reason}."
-            yield "dropped", _culprit(span, path, seen.reason), text
+            paths.setdefault(seen.reason, []).append(path)
+    for reason, found in paths.items():
+        where = _PATHS[found[0]] if len(found) == 1 else "On both paths (Langfuse 3 and 4)"
+        text = f"{where} the whole observation is dropped: {reason}."
+        yield "dropped", _culprit(span, found[0], reason), text
 
 
 def _culprit(span: ReceivedSpan, path: WritePath, reason: str) -> str | None:

@@ -72,9 +72,10 @@ def reading_of(span: ReceivedSpan, path: WritePath) -> list[Read]:
 
 def is_read(span: ReceivedSpan, attribute: str) -> bool:
     """Take a span and the name of an attribute, tell whether any value of it would matter."""
+    generation = replace(span, attributes={TYPE: "generation"}, resource_attributes={})
     return any(
         _deciding(span, path, _fields_of(span, path), attribute)
-        or _alone(span, path, attribute, probe_values=True)
+        or _deciding(generation, path, _fields_of(generation, path), attribute)
         for path in ("direct", "legacy")
     )
 
@@ -101,16 +102,12 @@ def _deciding(
     return tuple(dict.fromkeys(_ENTRY.sub("metadata", field) for field in found))
 
 
-def _alone(
-    span: ReceivedSpan, path: WritePath, name: str, *, probe_values: bool = False
-) -> tuple[str, ...]:
+def _alone(span: ReceivedSpan, path: WritePath, name: str) -> tuple[str, ...]:
     """Give the fields that an attribute decides on where it is the only one, beside the type."""
     kind = {TYPE: observation_type(span).lower()}
     bare = replace(span, attributes=kind, resource_attributes={})
-    base = _fields_of(bare, path)
-    values = _PROBES if probe_values else (dict(_named(span))[name],)
-    found = (_changed(base, _fields_of(_with(bare, name, value), path)) for value in values)
-    return next((fields for fields in found if fields), ())
+    alone = _with(bare, name, dict(_named(span))[name])
+    return _changed(_fields_of(bare, path), _fields_of(alone, path))
 
 
 def _named(span: ReceivedSpan) -> Iterator[tuple[str, Any]]:
