@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from langfuse_otel.dev._filters import Filters, filters_of, where
 from langfuse_otel.dev._listing import overview, session_rows, trace_rows, values_of
 from langfuse_otel.dev._overview import percentile, width_of
 from langfuse_otel.dev._store import Store
-from spans import a_span
+from received import a_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -208,10 +209,9 @@ def test_models_and_buckets(store: Store) -> None:
         ("large", 2),
     ]
     assert sum(bucket["calls"] for bucket in buckets) == 5
-    assert {
-        second["start_ms"] - first["start_ms"]
-        for first, second in zip(buckets, buckets[1:], strict=False)
-    } == {shown["width_ms"]}
+    assert {second["start_ms"] - first["start_ms"] for first, second in pairwise(buckets)} == {
+        shown["width_ms"]
+    }
     assert any(bucket["calls"] == 0 for bucket in buckets)
 
 

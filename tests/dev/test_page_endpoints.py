@@ -22,7 +22,7 @@ from langfuse_otel.dev._app import create_app
 from langfuse_otel.dev._media import Confirmation, MediaUse
 from langfuse_otel.dev._page import FOLDER
 from langfuse_otel.dev._store import Store
-from spans import a_span
+from received import a_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

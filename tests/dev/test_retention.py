@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +10,7 @@ from langfuse_otel.dev._media import MediaUse
 from langfuse_otel.dev._retention import Retention, bytes_of, seconds_of
 from langfuse_otel.dev._scores import Score
 from langfuse_otel.dev._store import Store
-from spans import a_span
+from received import a_span
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +77,7 @@ def test_file_stays_below_its_size(tmp_path: Path) -> None:
     assert "trace-199" in left
     assert "trace-0" not in left
     assert len(left) > 5
-    assert os.path.getsize(db) <= most * 1.05
+    assert db.stat().st_size <= most * 1.05
 
 
 def test_retention_holds_on_opening(tmp_path: Path) -> None:
