@@ -337,7 +337,12 @@ def test_pictures(
 ) -> None:
     """The page can be looked at; the pictures in `docs/images` are made here."""
     fill(receiver)
-    sizes = {"desk": (1440, 900), "telephone": (380, 800), "wall": (2560, 1300)}
+    sizes = {
+        "desk": (1440, 900),
+        "tall": (1440, 1180),
+        "telephone": (380, 800),
+        "wall": (2560, 1300),
+    }
     addresses = {
         "list": "",
         "trace": f"#trace={TRIP}&observation={ANSWER}",

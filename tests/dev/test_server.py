@@ -69,7 +69,7 @@ def test_declared_length_is_believed() -> None:
     """A body that says it is too large is refused before any of it has come."""
     with (
         LocalReceiver() as receiver,
-        raw(receiver.url, "Host: x", f"Content-Length: {2**40}") as connection,
+        raw(receiver.url, "Host: localhost", f"Content-Length: {2**40}") as connection,
     ):
         assert connection.recv(12) == b"HTTP/1.1 413"
 
@@ -77,7 +77,7 @@ def test_declared_length_is_believed() -> None:
 def test_sender_that_goes_away(caplog: pytest.LogCaptureFixture) -> None:
     """A sender that goes away within its body leaves nothing behind, in the log neither."""
     with LocalReceiver() as receiver:
-        raw(receiver.url, "Host: x", "Content-Length: 10").close()
+        raw(receiver.url, "Host: localhost", "Content-Length: 10").close()
         status = post(receiver.url, a_body(1))
 
     assert (status, caplog.messages) == (200, [])
