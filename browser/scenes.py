@@ -221,11 +221,10 @@ def mistaken(receiver: LocalReceiver, now: float) -> None:
 
 
 def fill(receiver: LocalReceiver, count: int = 260) -> None:
-    """Send all of them."""
+    """Send an hour of small talk, and the trip planner last."""
     now = time.time()
     small_talk(receiver, count, now - 12)
     trip_planner(receiver, now)
-    mistaken(receiver, now)
 
 
 def upload(receiver: LocalReceiver, trace_id: str, content: bytes) -> str:

@@ -80,6 +80,18 @@ def test_file_stays_below_its_size(tmp_path: Path) -> None:
     assert db.stat().st_size <= most * 1.05
 
 
+def test_file_shrinks(tmp_path: Path) -> None:
+    """The space of what went is given back."""
+    db, now = tmp_path / "dev.db", [0.0]
+    store = Store(str(db), retention=Retention(seconds=DAY), clock=lambda: now[0])
+    store.add([a_span(number, input=f"{number} " * 40_000) for number in range(20)], "direct")
+    now[0] = 2 * DAY
+    store.prune()
+    store.close()
+
+    assert db.stat().st_size < 300_000
+
+
 def test_retention_holds_on_opening(tmp_path: Path) -> None:
     """What is too old goes when the file is opened, before anything arrives."""
     db = str(tmp_path / "dev.db")

@@ -70,7 +70,8 @@ def prune(connection: sqlite3.Connection, retention: Retention, now_s: float) ->
             break
         deleted += gone
     if deleted:
-        connection.execute("PRAGMA incremental_vacuum").fetchall()
+        # `execute` would take one step of it, which frees one page.
+        connection.executescript("PRAGMA incremental_vacuum")
 
 
 def _size(connection: sqlite3.Connection) -> int:
