@@ -43,6 +43,8 @@ _GENERATION: Final = (
     "costDetails",
     "promptName",
 )
+_HIDDEN: Final = ("model", "usageDetails", "costDetails")
+_OPERATION: Final = "gen_ai.operation.name"
 _PROMPT: Final = ("langfuse.observation.prompt.name", "langfuse.prompt.name")
 _NO_UPDATES: Final = (
     "langfuse.release",
@@ -210,26 +212,18 @@ def _of_generation(span: ReceivedSpan) -> Iterator[Remark]:
     if lost:
         text = f"{_PATHS['legacy']} an observation of type {legacy.type} has no {', '.join(lost)}."
         yield "ignored", None, text
-    operation = span.attributes.get("gen_ai.operation.name")
-    if observation_is_without_model(span):
-        text = f"For {operation} Langfuse reads neither model nor usage nor cost."
-        yield "ignored", "gen_ai.operation.name", text
+    if _hides_model(span):
+        text = f"For {span.attributes[_OPERATION]} Langfuse reads neither model nor usage nor cost."
+        yield "ignored", _OPERATION, text
 
 
-def observation_is_without_model(span: ReceivedSpan) -> bool:
-    """Take a span, tell whether its operation is what hides its model, usage and cost."""
-    name = "gen_ai.operation.name"
-    rest = {key: value for key, value in span.attributes.items() if key != name}
-    with_it = observation_view(span, "direct")
-    without = observation_view(
-        replace(span, attributes={**rest, kind.TYPE: kind.observation_type(span).lower()}), "direct"
-    )
-    if isinstance(with_it, Dropped) or isinstance(without, Dropped):
-        return False
-    return any(
-        getattr(without, field) and not getattr(with_it, field)
-        for field in ("model", "usage_details", "cost_details")
-    )
+def _hides_model(span: ReceivedSpan) -> bool:
+    """Tell whether the operation of a span is what hides its model, usage or cost."""
+    typed = {**span.attributes, kind.TYPE: kind.observation_type(span).lower()}
+    typed.pop(_OPERATION, None)
+    seen = [observation_view(one, "direct") for one in (span, replace(span, attributes=typed))]
+    kept = [{} if isinstance(one, Dropped) else json_of_observation(one) for one in seen]
+    return any(kept[1].get(name) and not kept[0].get(name) for name in _HIDDEN)
 
 
 def _name(span: ReceivedSpan) -> Iterator[Remark]:

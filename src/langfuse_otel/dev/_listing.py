@@ -99,12 +99,10 @@ def session_rows(
 
 
 def overview(store: Store, filters: Filters) -> dict[str, Any]:
-    """Take filters, give the number of traces and observations, and totals, models and buckets of their calls."""
+    """Take filters, give the number of traces, and totals, models and buckets of their calls."""
     conditions, values = where(filters)
-    query = f"SELECT count(*), total(observations) FROM traces WHERE {conditions}"  # noqa: S608
-    traces, observations = store.rows(query, values)[0]
-    counts = {"traces": traces, "observations": int(observations)}
-    return {**counts, **overview_of(_calls(store, filters))}
+    count = store.rows(f"SELECT count(*) FROM traces WHERE {conditions}", values)[0][0]  # noqa: S608
+    return {"traces": count, **overview_of(_calls(store, filters))}
 
 
 def values_of(store: Store) -> dict[str, list[str]]:
