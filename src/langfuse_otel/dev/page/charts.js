@@ -28,7 +28,9 @@ export function card({ title, value, note, buckets, series, kind, read }) {
 /** Bars, the series on top of one another. */
 export function bars(series) {
   const length = series[0]?.values.length ?? 0;
-  const tops = Array.from({ length }, (_, at) => series.reduce((sum, { values }) => sum + (values[at] || 0), 0));
+  const tops = Array.from({ length }, (_, at) =>
+    series.reduce((sum, { values }) => sum + (values[at] || 0), 0),
+  );
   const scale = HEIGHT / Math.max(...tops, Number.MIN_VALUE);
   const width = WIDTH / Math.max(length, 1);
   const floor = new Array(length).fill(HEIGHT);
@@ -49,11 +51,16 @@ export function bars(series) {
 
 /** Lines, one for each series; where a value is missing the line has a gap. */
 export function lines(series) {
-  const highest = Math.max(...series.flatMap(({ values }) => values.filter((value) => value != null)), Number.MIN_VALUE);
+  const highest = Math.max(
+    ...series.flatMap(({ values }) => values.filter((value) => value != null)),
+    Number.MIN_VALUE,
+  );
   const length = series[0]?.values.length ?? 0;
   const x = (at) => round(((at + 0.5) * WIDTH) / length);
   const y = (value) => round(HEIGHT - 2 - (value / highest) * (HEIGHT - 4));
-  return frame(series.map(({ className, values }) => svg("path", { class: `line ${className}`, d: path(values) })));
+  return frame(
+    series.map(({ className, values }) => svg("path", { class: `line ${className}`, d: path(values) })),
+  );
 
   function path(values) {
     let isOpen = false;
@@ -89,7 +96,12 @@ export function shares(models, read) {
 
 function frame(paths) {
   const base = svg("path", { class: "base", d: `M0 ${HEIGHT}H${WIDTH}` });
-  return svg("svg", { class: "chart", role: "img", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none" }, base, paths);
+  return svg(
+    "svg",
+    { class: "chart", role: "img", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none" },
+    base,
+    paths,
+  );
 }
 
 const round = (value) => Math.round(value * 100) / 100;

@@ -48,14 +48,27 @@ function draw() {
   const [, content] = TABS[tab];
   fill(
     pane,
-    el("div", { class: "tabs", role: "tablist" }, TABS.map(([name], at) => tabButton(name, at, found))),
+    el(
+      "div",
+      { class: "tabs", role: "tablist" },
+      TABS.map(([name], at) => tabButton(name, at, found)),
+    ),
     el("div", { class: "content", role: "tabpanel" }, content(found)),
   );
 }
 
 function tabButton(name, at, { warnings }) {
-  const marks = name === "What Langfuse reads" && warnings.length ? el("em", { class: "count" }, String(warnings.length)) : null;
-  return el("button", { type: "button", role: "tab", "aria-selected": String(at === tab), click: () => showTab(at) }, name, marks && " ", marks);
+  const marks =
+    name === "What Langfuse reads" && warnings.length
+      ? el("em", { class: "count" }, String(warnings.length))
+      : null;
+  return el(
+    "button",
+    { type: "button", role: "tab", "aria-selected": String(at === tab), click: () => showTab(at) },
+    name,
+    marks && " ",
+    marks,
+  );
 }
 
 function details({ observation, span }) {
@@ -65,7 +78,10 @@ function details({ observation, span }) {
     section("Usage and cost", buckets(usage, cost)),
     section("Timing", pairs(timing(observation))),
     section("Model parameters", pairs(observation.modelParameters)),
-    section("Prompt", pairs(observation.promptName && { name: observation.promptName, version: observation.promptVersion })),
+    section(
+      "Prompt",
+      pairs(observation.promptName && { name: observation.promptName, version: observation.promptVersion }),
+    ),
     section("Metadata", metadata(observation.metadata)),
     section("Identity", pairs(identity(observation, span))),
   ];
@@ -76,7 +92,9 @@ function section(title, content) {
 }
 
 function buckets(usage, cost) {
-  const names = [...new Set([...Object.keys(usage), ...Object.keys(cost)])].sort((one, other) => (one === "total") - (other === "total"));
+  const names = [...new Set([...Object.keys(usage), ...Object.keys(cost)])].sort(
+    (one, other) => (one === "total") - (other === "total"),
+  );
   if (!names.length) return null;
   const most = Math.max(...names.filter((name) => name !== "total").map((name) => usage[name] ?? 0), 1);
   const rows = names.map((name) =>
@@ -96,12 +114,25 @@ function buckets(usage, cost) {
 function timing(seen) {
   const at = (text) => (text ? exactly(Date.parse(text)) : null);
   const took = (seconds) => (seconds == null ? null : duration(seconds * 1000));
-  return { start: at(seen.startTime), end: at(seen.endTime), latency: took(seen.latency), "time to first token": took(seen.timeToFirstToken) };
+  return {
+    start: at(seen.startTime),
+    end: at(seen.endTime),
+    latency: took(seen.latency),
+    "time to first token": took(seen.timeToFirstToken),
+  };
 }
 
 function identity(seen, span) {
   const scope = [span.scope_name, span.scope_version].filter(Boolean).join(" ");
-  return { id: seen.id, parent: seen.parentObservationId, type: seen.type, level: seen.level, environment: seen.environment, version: seen.version, scope };
+  return {
+    id: seen.id,
+    parent: seen.parentObservationId,
+    type: seen.type,
+    level: seen.level,
+    environment: seen.environment,
+    version: seen.version,
+    scope,
+  };
 }
 
 function metadata(given) {
@@ -111,19 +142,38 @@ function metadata(given) {
   if (!own.length && !others.length) return null;
   return [
     pairs(Object.fromEntries(own)) ?? el("p", { class: "note" }, "None was sent."),
-    others.length ? el("details", {}, el("summary", {}, "Added by Langfuse"), pairs(Object.fromEntries(others))) : null,
+    others.length
+      ? el("details", {}, el("summary", {}, "Added by Langfuse"), pairs(Object.fromEntries(others)))
+      : null,
   ];
 }
 
 function pairs(given) {
   const rows = Object.entries(given || {}).filter(([, value]) => value != null && value !== "");
   if (!rows.length) return null;
-  return el("dl", { class: "pairs" }, rows.map(([name, value]) => [el("dt", {}, name), el("dd", {}, typeof value === "object" ? jsonBlock(value) : String(value))]));
+  return el(
+    "dl",
+    { class: "pairs" },
+    rows.map(([name, value]) => [
+      el("dt", {}, name),
+      el("dd", {}, typeof value === "object" ? jsonBlock(value) : String(value)),
+    ]),
+  );
 }
 
 function raw(found) {
   const parts = { "As Langfuse stores it": found.observation, "As it was sent": found.span };
   return Object.entries(parts).map(([title, data]) =>
-    el("section", { class: "facts" }, el("h3", {}, title, copyButton("Copy", () => JSON.stringify(data, null, 2))), data ? jsonBlock(data) : el("p", { class: "note" }, "Nothing.")),
+    el(
+      "section",
+      { class: "facts" },
+      el(
+        "h3",
+        {},
+        title,
+        copyButton("Copy", () => JSON.stringify(data, null, 2)),
+      ),
+      data ? jsonBlock(data) : el("p", { class: "note" }, "Nothing."),
+    ),
   );
 }

@@ -45,7 +45,11 @@ export function copyButton(label, text) {
 }
 
 async function copied(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text).then(() => true, () => false);
+  if (navigator.clipboard)
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    );
   // Beyond loopback a page without TLS has no clipboard of its own.
   const area = document.body.appendChild(el("textarea", { class: "unseen" }));
   area.value = text;

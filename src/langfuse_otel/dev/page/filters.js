@@ -5,7 +5,13 @@ import { $, el, fill } from "./dom.js";
 import { change, isFiltered, state } from "./state.js";
 
 const CHOICES = {
-  range: { "": "Any time", "15m": "Last 15 minutes", "1h": "Last hour", "24h": "Last day", "7d": "Last week" },
+  range: {
+    "": "Any time",
+    "15m": "Last 15 minutes",
+    "1h": "Last hour",
+    "24h": "Last day",
+    "7d": "Last week",
+  },
   level: { "": "Any level", ERROR: "Error", WARNING: "Warning", DEFAULT: "Default", DEBUG: "Debug" },
 };
 const SUGGESTED = { model: "models", environment: "environments", user: "users", tag: "tags", session: null };
@@ -17,15 +23,26 @@ const clear = el("button", { class: "quiet clear", type: "button", click: reset 
 export function draw() {
   for (const [name, choices] of Object.entries(CHOICES)) {
     const options = Object.entries(choices).map(([value, label]) => el("option", { value }, label));
-    fields[name] = el("select", { name, "aria-label": choices[""].replace("Any ", ""), change: changed }, options);
+    fields[name] = el(
+      "select",
+      { name, "aria-label": choices[""].replace("Any ", ""), change: changed },
+      options,
+    );
   }
   for (const [name, kind] of Object.entries(SUGGESTED)) {
     fields[name] = el("input", {
-      name, placeholder: name, "aria-label": name, list: kind && `known-${kind}`, autocomplete: "off",
-      spellcheck: "false", change: changed,
+      name,
+      placeholder: name,
+      "aria-label": name,
+      list: kind && `known-${kind}`,
+      autocomplete: "off",
+      spellcheck: "false",
+      change: changed,
     });
   }
-  const lists = Object.values(SUGGESTED).filter(Boolean).map((kind) => el("datalist", { id: `known-${kind}` }));
+  const lists = Object.values(SUGGESTED)
+    .filter(Boolean)
+    .map((kind) => el("datalist", { id: `known-${kind}` }));
   fill($("filters"), Object.values(fields), clear, lists);
   $("filters").addEventListener("submit", (event) => event.preventDefault());
   $("filters").addEventListener("focusin", suggest);
@@ -35,7 +52,9 @@ export function draw() {
     typing = setTimeout(() => change({ text: event.target.value }, { isStep: false }), 150);
   });
   $("view-traces").addEventListener("click", () => change({ view: "" }));
-  $("view-sessions").addEventListener("click", () => change({ view: "sessions", trace: "", observation: "" }));
+  $("view-sessions").addEventListener("click", () =>
+    change({ view: "sessions", trace: "", observation: "" }),
+  );
 }
 
 /** Show what the address says. */
@@ -65,6 +84,9 @@ function changed(event) {
 async function suggest() {
   const known = await api.values().catch(() => ({}));
   for (const [kind, values] of Object.entries(known)) {
-    fill($(`known-${kind}`), values.map((value) => el("option", { value })));
+    fill(
+      $(`known-${kind}`),
+      values.map((value) => el("option", { value })),
+    );
   }
 }

@@ -25,7 +25,8 @@ export function dollars(cost) {
 }
 
 /** With two digits that say something, for a line of text. */
-export const roughly = (cost) => (cost > 0 && cost < 1 ? `$${cost.toFixed(Math.max(2, 1 - Math.floor(Math.log10(cost))))}` : dollars(cost));
+export const roughly = (cost) =>
+  cost > 0 && cost < 1 ? `$${cost.toFixed(Math.max(2, 1 - Math.floor(Math.log10(cost))))}` : dollars(cost);
 
 export const tokens = (given, taken) => (given || taken ? `${count(given)} → ${count(taken)}` : "");
 

@@ -23,7 +23,18 @@ export function start() {
   fill(
     $("help"),
     el("h2", {}, "Keys"),
-    el("dl", {}, HELP.map(([key, does]) => [el("dt", {}, key.split("  ").map((name) => el("kbd", {}, name))), el("dd", {}, does)])),
+    el(
+      "dl",
+      {},
+      HELP.map(([key, does]) => [
+        el(
+          "dt",
+          {},
+          key.split("  ").map((name) => el("kbd", {}, name)),
+        ),
+        el("dd", {}, does),
+      ]),
+    ),
     el("form", { method: "dialog" }, el("button", { class: "quiet" }, "Close")),
   );
   $("help-button").addEventListener("click", () => $("help").showModal());
@@ -50,14 +61,18 @@ function pressed(event) {
   } else if (/^[1-4]$/.test(event.key)) trace.showTab(Number(event.key) - 1);
 }
 
-const isLeavingSearch = (event) => event.target.id === "search" && (event.key === "ArrowDown" || event.key === "Enter");
+const isLeavingSearch = (event) =>
+  event.target.id === "search" && (event.key === "ArrowDown" || event.key === "Enter");
 
 function back(event, isTyping) {
   if (isTyping) return event.target.blur();
   if (!state().trace) return;
   const open = state().trace;
   change({ trace: "", observation: "" });
-  list.items().find((row) => row.dataset.id === open)?.focus();
+  list
+    .items()
+    .find((row) => row.dataset.id === open)
+    ?.focus();
 }
 
 function move(event, step) {
@@ -75,7 +90,9 @@ function move(event, step) {
 
 function otherTheme() {
   const root = document.documentElement;
-  const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const isDark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = isDark ? "light" : "dark";
   localStorage.setItem("theme", root.dataset.theme);
 }

@@ -42,7 +42,9 @@ export async function load() {
 export async function refresh() {
   if (!rows?.isConnected || !rows.children.length || view().key === "sessions") return load();
   const load_ = loads;
-  const found = await view().ask(filters()).catch(() => null);
+  const found = await view()
+    .ask(filters())
+    .catch(() => null);
   if (!found || load_ !== loads) return;
   const known = new Map([...rows.children].map((row) => [row.dataset.id, row]));
   if (!found.traces.some((trace) => known.has(trace.id))) return load();
@@ -55,7 +57,7 @@ export async function refresh() {
       rows.insertBefore(made, place);
     } else {
       if (place === old) place = old.nextElementSibling;
-      if (old.textContent !== made.textContent) {
+      if (old.textContent !== made.textContent || old.dataset.level !== made.dataset.level) {
         const hadFocus = old === document.activeElement;
         old.replaceWith(made);
         if (hadFocus) made.focus();
@@ -95,23 +97,58 @@ async function loadMore() {
 }
 
 function traceHead() {
-  const names = ["", "name", "model", "user, session", "environment", "latency", "first token", "tokens", "cost", "time"];
-  return el("div", { class: "head", "aria-hidden": "true" }, names.map((name) => el("span", {}, name)));
+  const names = [
+    "",
+    "name",
+    "model",
+    "user, session",
+    "environment",
+    "latency",
+    "first token",
+    "tokens",
+    "cost",
+    "time",
+  ];
+  return el(
+    "div",
+    { class: "head", "aria-hidden": "true" },
+    names.map((name) => el("span", {}, name)),
+  );
 }
 
 function traceRow(trace) {
   return el(
     "a",
-    { class: "row", href: address({ trace: trace.id, observation: "" }), "data-id": trace.id, "data-level": trace.level },
-    el("span", { class: "dot", title: trace.level, "aria-label": trace.level === "DEFAULT" ? null : trace.level }),
+    {
+      class: "row",
+      href: address({ trace: trace.id, observation: "" }),
+      "data-id": trace.id,
+      "data-level": trace.level,
+    },
+    el("span", {
+      class: "dot",
+      title: trace.level,
+      "aria-label": trace.level === "DEFAULT" ? null : trace.level,
+    }),
     el(
       "span",
       { class: "what" },
-      el("span", { class: "title" }, el("b", {}, trace.name || "unnamed"), lost(trace), trace.tags.map((tag) => chip("tag", tag))),
+      el(
+        "span",
+        { class: "title" },
+        el("b", {}, trace.name || "unnamed"),
+        lost(trace),
+        trace.tags.map((tag) => chip("tag", tag)),
+      ),
       el("span", { class: "said" }, trace.asked, trace.answered && el("i", {}, trace.answered)),
     ),
     el("span", { class: "model" }, trace.models.join(", ")),
-    el("span", { class: "who" }, trace.user_id && chip("user", trace.user_id), trace.session_id && chip("session", trace.session_id)),
+    el(
+      "span",
+      { class: "who" },
+      trace.user_id && chip("user", trace.user_id),
+      trace.session_id && chip("session", trace.session_id),
+    ),
     el("span", { class: "environment" }, trace.environment === "default" ? "" : trace.environment),
     el("span", { class: "number latency" }, duration(trace.latency_ms)),
     el("span", { class: "number first" }, duration(trace.first_token_ms)),
@@ -122,7 +159,9 @@ function traceRow(trace) {
 }
 
 function lost(trace) {
-  return trace.dropped ? el("em", { class: "lost" }, `${plural(trace.dropped, "observation")} dropped`) : null;
+  return trace.dropped
+    ? el("em", { class: "lost" }, `${plural(trace.dropped, "observation")} dropped`)
+    : null;
 }
 
 function chip(name, value) {
@@ -137,13 +176,21 @@ function chip(name, value) {
 
 function sessionHead() {
   const names = ["session", "users", "traces", "observations", "errors", "tokens", "cost", "last"];
-  return el("div", { class: "head sessions", "aria-hidden": "true" }, names.map((name) => el("span", {}, name)));
+  return el(
+    "div",
+    { class: "head sessions", "aria-hidden": "true" },
+    names.map((name) => el("span", {}, name)),
+  );
 }
 
 function sessionRow(session) {
   return el(
     "a",
-    { class: "row session", href: address({ view: "", session: session.id, trace: "" }), "data-id": session.id },
+    {
+      class: "row session",
+      href: address({ view: "", session: session.id, trace: "" }),
+      "data-id": session.id,
+    },
     el("b", { class: "id" }, session.id),
     el("span", { class: "users" }, session.users?.replaceAll(",", ", ")),
     el("span", { class: "number" }, plural(session.traces, "trace")),
@@ -157,7 +204,12 @@ function sessionRow(session) {
 
 function nothing() {
   if (isFiltered()) {
-    return el("div", { class: "empty" }, el("h2", {}, "Nothing here"), el("p", {}, "No trace meets all filters."));
+    return el(
+      "div",
+      { class: "empty" },
+      el("h2", {}, "Nothing here"),
+      el("p", {}, "No trace meets all filters."),
+    );
   }
   const lines = [
     `export LANGFUSE_HOST=${location.origin}`,
@@ -168,12 +220,20 @@ function nothing() {
     "div",
     { class: "empty" },
     el("h2", {}, state().view === "sessions" ? "No session yet" : "Waiting for the first trace"),
-    el("p", {}, "Point your program here; what it sends appears by itself. The keys are those that the terminal shows:"),
+    el(
+      "p",
+      {},
+      "Point your program here; what it sends appears by itself. The keys are those that the terminal shows:",
+    ),
     el("pre", {}, lines.join("\n")),
   );
 }
 
 function problem(error) {
-  return el("div", { class: "empty problem", role: "alert" }, el("h2", {}, "This did not work"), el("p", {}, error.message));
+  return el(
+    "div",
+    { class: "empty problem", role: "alert" },
+    el("h2", {}, "This did not work"),
+    el("p", {}, error.message),
+  );
 }
-

@@ -64,7 +64,8 @@ function cards({ traces, totals, models, buckets }) {
       buckets,
       series: [series("p95_ms", "soft"), series("p50_ms")],
       kind: lines,
-      read: ({ p50_ms, p95_ms }) => (p50_ms == null ? "no calls" : `p50 ${duration(p50_ms)}, p95 ${duration(p95_ms)}`),
+      read: ({ p50_ms, p95_ms }) =>
+        p50_ms == null ? "no calls" : `p50 ${duration(p50_ms)}, p95 ${duration(p95_ms)}`,
     }),
     byModel(models),
   ];
@@ -72,8 +73,10 @@ function cards({ traces, totals, models, buckets }) {
 
 function byModel(models) {
   const shown = models.slice(0, 4);
-  const read = (model) => [compact(model.calls), roughly(model.cost), duration(model.p50_ms)].filter(Boolean).join(" · ");
-  const others = models.length > shown.length ? `and ${models.length - shown.length} more` : "calls · cost · p50";
+  const read = (model) =>
+    [compact(model.calls), roughly(model.cost), duration(model.p50_ms)].filter(Boolean).join(" · ");
+  const others =
+    models.length > shown.length ? `and ${models.length - shown.length} more` : "calls · cost · p50";
   return el(
     "figure",
     { class: "card models" },

@@ -19,13 +19,31 @@ export function reads({ reads: all, warnings, observation }) {
 }
 
 function warning({ effect, attribute, text }) {
-  return el("li", { class: effect }, el("em", {}, effect), el("span", {}, attribute && el("code", {}, attribute), text));
+  return el(
+    "li",
+    { class: effect },
+    el("em", {}, effect),
+    el("span", {}, attribute && el("code", {}, attribute), text),
+  );
 }
 
 function table(title, found, meaning) {
   if (!found.length) return null;
-  const rows = found.map((read) => el("tr", {}, el("td", {}, el("code", {}, read.attribute)), el("td", { class: "field" }, meaning(read)), el("td", { class: "value" }, short(read.value))));
-  return el("section", { class: "facts" }, el("h3", {}, title), el("table", { class: "reads" }, el("tbody", {}, rows)));
+  const rows = found.map((read) =>
+    el(
+      "tr",
+      {},
+      el("td", {}, el("code", {}, read.attribute)),
+      el("td", { class: "field" }, meaning(read)),
+      el("td", { class: "value" }, short(read.value)),
+    ),
+  );
+  return el(
+    "section",
+    { class: "facts" },
+    el("h3", {}, title),
+    el("table", { class: "reads" }, el("tbody", {}, rows)),
+  );
 }
 
 function short(value) {

@@ -42,7 +42,8 @@ async function draw(id, chosen) {
   try {
     found = await api.trace(id);
   } catch (error) {
-    if (id === drawn.id && !drawn.text) fill($("trace"), close(), el("p", { class: "empty problem", role: "alert" }, error.message));
+    if (id === drawn.id && !drawn.text)
+      fill($("trace"), close(), el("p", { class: "empty problem", role: "alert" }, error.message));
     return;
   }
   const text = JSON.stringify(found);
@@ -53,7 +54,10 @@ async function draw(id, chosen) {
   rows = tree.draw(found);
   fill($("trace"), heading(found), el("div", { class: "parts" }, rows, pane));
   choose(chosen ?? (found.observations.find((seen) => seen.level === "ERROR") ?? tree.ordered(found)[0])?.id);
-  if (hadFocus || (isFirst && $("list").contains(document.activeElement))) items().find((row) => row.hasAttribute("aria-current"))?.focus();
+  if (hadFocus || (isFirst && $("list").contains(document.activeElement)))
+    items()
+      .find((row) => row.hasAttribute("aria-current"))
+      ?.focus();
 }
 
 function choose(id) {
@@ -65,7 +69,17 @@ function choose(id) {
 }
 
 function close() {
-  return el("button", { class: "quiet close", type: "button", title: "Back (Esc)", "aria-label": "Back", click: () => change({ trace: "", observation: "" }) }, "←");
+  return el(
+    "button",
+    {
+      class: "quiet close",
+      type: "button",
+      title: "Back (Esc)",
+      "aria-label": "Back",
+      click: () => change({ trace: "", observation: "" }),
+    },
+    "←",
+  );
 }
 
 function heading(trace) {
@@ -76,7 +90,11 @@ function heading(trace) {
     close(),
     el("h1", {}, trace.name || "unnamed"),
     trace.level === "DEFAULT" ? null : el("span", { class: `level ${trace.level}` }, trace.level),
-    el("p", { class: "numbers" }, facts(trace).map(([name, value]) => el("span", { title: name }, value))),
+    el(
+      "p",
+      { class: "numbers" },
+      facts(trace).map(([name, value]) => el("span", { title: name }, value)),
+    ),
     el(
       "p",
       { class: "labels" },
@@ -89,10 +107,21 @@ function heading(trace) {
       trace.public && label("", "public"),
       trace.scores.map((score) => label(score.name, score.stringValue ?? String(score.value), score.comment)),
       label("time", exactly(start), trace.timestamp),
-      el("span", { class: "id" }, el("code", {}, trace.id), copyButton("Copy", () => trace.id)),
+      el(
+        "span",
+        { class: "id" },
+        el("code", {}, trace.id),
+        copyButton("Copy", () => trace.id),
+      ),
     ),
     trace.dropped.length
-      ? el("ul", { class: "dropped", role: "alert" }, trace.dropped.map((lost) => el("li", {}, el("b", {}, lost.name || lost.id), ` dropped: ${lost.reason}`)))
+      ? el(
+          "ul",
+          { class: "dropped", role: "alert" },
+          trace.dropped.map((lost) =>
+            el("li", {}, el("b", {}, lost.name || lost.id), ` dropped: ${lost.reason}`),
+          ),
+        )
       : null,
   );
 }
@@ -107,7 +136,11 @@ function facts(trace) {
 }
 
 function filterLink(name, value) {
-  return el("a", { class: `chip ${name}`, href: address({ view: "", [name]: value }), title: `Only this ${name}` }, value);
+  return el(
+    "a",
+    { class: `chip ${name}`, href: address({ view: "", [name]: value }), title: `Only this ${name}` },
+    value,
+  );
 }
 
 function label(name, value, title) {
