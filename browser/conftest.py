@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from langfuse_otel.dev import LocalReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 
 SCREENSHOTS = Path(__file__).parent / "_screenshots"
 
@@ -41,7 +44,7 @@ def receiver() -> Iterator[LocalReceiver]:
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     """A browser that has been nowhere."""
     opened = chromium.new_context(viewport={"width": 1440, "height": 900})
-    opened.set_default_timeout(15_000)
+    opened.set_default_timeout(PATIENCE_MS)
     yield opened
     opened.close()
 

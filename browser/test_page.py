@@ -263,7 +263,7 @@ def test_injected_script_does_not_run(chromium: Browser, receiver: LocalReceiver
             const script = document.createElement("script");
             script.textContent = "window.hasRun = true";
             document.body.append(script);
-            setTimeout(() => resolve(false), 3000);
+            setTimeout(() => resolve(false), 10000);
         })"""
     )
     has_run = page.evaluate("window.hasRun === true")
