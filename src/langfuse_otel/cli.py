@@ -129,8 +129,10 @@ def drain(folder: Path, timeout: float) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=3030, show_default=True, help="Port to listen on.")
 @click.option("--db", default=":memory:", show_default=True, help="SQLite file to keep traces in.")
-@click.option("--keep", metavar="TIME", help="Delete traces after, say, 12h or 7d.")
-@click.option("--max-size", metavar="SIZE", help="Delete the oldest traces beyond, say, 500MB.")
+@click.option("--keep", default=None, metavar="TIME", help="Delete traces after, say, 12h or 7d.")
+@click.option(
+    "--max-size", default=None, metavar="SIZE", help="Delete the oldest traces beyond, say, 500MB."
+)
 @click.option("--public-key", default="pk-lf-local", show_default=True)
 @click.option("--secret-key", default="sk-lf-local", show_default=True)
 def dev(*, keep: str | None, max_size: str | None, **listening: Any) -> None:
