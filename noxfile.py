@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 
 import nox
@@ -9,7 +10,7 @@ import nox
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = True
-nox.options.sessions = ["lint", "types", "docs", "demo", "tests"]
+nox.options.sessions = ["lint", "types", "docs", "demo", "tests", "browser"]
 
 # LiteLLM asks the network for its price list when it is imported, unless this is set.
 OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
@@ -76,6 +77,15 @@ def interop(session: nox.Session) -> None:
     alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     arguments = ["-p", "pytest_timeout", "interop", *session.posargs]
     session.run("pytest", *arguments, env=OFFLINE | alone)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Use the page of `langfuse-otel dev`, out of the wheel, in Chromium; makes screenshots."""
+    if shutil.which("chromium") is None:
+        session.skip("there is no chromium here: apt-get install chromium")
+    session.install(".[dev]", *nox.project.dependency_groups(PROJECT, "browser"))
+    session.run("pytest", "browser", *session.posargs, env=OFFLINE)
 
 
 @nox.session

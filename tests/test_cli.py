@@ -1,7 +1,8 @@
-"""The command line: `check`, `demo`, `dev`."""
+"""The command line: `check`, `demo`, `dev`, `lint`."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import signal
@@ -21,12 +22,19 @@ from langfuse_otel.dev import LocalReceiver
 from langfuse_otel.settings import MISSING_KEYS
 from loopback import Loopback, QuietHandler
 from programs import SCRIPTS, environment
+from test_testing import BODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from langfuse_otel.testing import Collector
 
+# An attribute without a value.
+POISON = (
+    b'{"resourceSpans":[{"scopeSpans":[{"spans":'
+    b'[{"traceId":"a","spanId":"b","attributes":[{"key":"k"}]}]}]}]}'
+)
 COMMAND = str(SCRIPTS / "langfuse-otel")
 
 
@@ -329,3 +337,101 @@ def test_dev_on_a_taken_port() -> None:
     assert (
         result.output == f"Error: Cannot listen on 127.0.0.1 port {port}: Address already in use.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [("--keep", "7 years", "is no duration"), ("--max-size", "lots", "is no size")],
+)
+def test_dev_refuses_a_wrong_bound(option: str, value: str, message: str) -> None:
+    """A bound that cannot be read is said before anything is opened."""
+    result = CliRunner().invoke(main, ["dev", option, value])
+
+    assert (result.exit_code, message in result.output) == (2, True)
+
+
+def a_file(folder: Path, *, environment_name: str = "production", zipped: bool = False) -> str:
+    """Write an OTLP JSON request with one span."""
+    attribute = {"key": "langfuse.environment", "value": {"stringValue": environment_name}}
+    span = {"traceId": "a", "spanId": "b", "name": "n", "attributes": [attribute]}
+    request = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()
+    file = folder / "spans"
+    file.write_bytes(gzip.compress(request) if zipped else request)
+    return str(file)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_lint_finds(tmp_path: Path, *, zipped: bool) -> None:
+    """What Langfuse would change is said in a line, with exit code 1, gzip or not."""
+    file = a_file(tmp_path, environment_name="Prod EU", zipped=zipped)
+    result = CliRunner().invoke(main, ["lint", file])
+
+    assert result.exit_code == 1
+    assert result.output.startswith("changed   n: langfuse.environment: “Prod EU” is stored as")
+
+
+def test_lint_finds_nothing(tmp_path: Path) -> None:
+    """Spans that are kept as they were sent are said to be, with exit code 0."""
+    result = CliRunner().invoke(main, ["lint", a_file(tmp_path)])
+
+    assert (result.exit_code, result.output) == (0, "Langfuse keeps everything as it was sent.\n")
+
+
+def test_lint_reads_protobuf() -> None:
+    """OTLP protobuf is read too, from the standard input."""
+    result = CliRunner().invoke(main, ["lint", "-"], input=BODY)
+
+    assert result.exit_code == 0, result.output
+
+
+def test_lint_for_machines(tmp_path: Path) -> None:
+    """With --json there is a list of objects, empty where all is well."""
+    good = CliRunner().invoke(main, ["lint", "--json", a_file(tmp_path)])
+    bad = CliRunner().invoke(main, ["lint", "--json", a_file(tmp_path, environment_name="A B")])
+    [warning] = json.loads(bad.output)
+
+    assert (good.exit_code, json.loads(good.output), bad.exit_code) == (0, [], 1)
+    assert warning["attribute"] == "langfuse.environment"
+    assert set(warning) == {"trace_id", "span_id", "name", "effect", "attribute", "text"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "not JSON"),
+        (b"\x1f\x8bnothing", "gzip cannot be read"),
+        (b"words", "not an OTLP protobuf request"),
+        (
+            b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"a"}]}]}]}',
+            "A span has no spanId",
+        ),
+        (
+            POISON,
+            "lose the request",
+        ),
+    ],
+)
+def test_lint_of_what_is_refused(content: bytes, message: str) -> None:
+    """A request that Langfuse refuses or loses as a whole has exit code 2 and the reason."""
+    result = CliRunner().invoke(main, ["lint", "-"], input=content)
+
+    assert (result.exit_code, message in result.output) == (2, True), result.output
+
+
+def test_lint_steers_no_terminal(tmp_path: Path) -> None:
+    """What stands in a span cannot steer the terminal."""
+    result = CliRunner().invoke(main, ["lint", a_file(tmp_path, environment_name="\x1b[2J!")])
+
+    assert "\x1b[2J" not in result.output
+    assert "\\x1b[2J" in result.output
+
+
+def test_lint_needs_no_extra() -> None:
+    """Linting works without what the local receiver needs."""
+    code = (
+        "import sys; sys.modules['starlette'] = sys.modules['uvicorn'] = None;"
+        "from langfuse_otel.testing import lint; print(lint(b'{}'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")

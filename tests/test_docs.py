@@ -17,6 +17,7 @@ from langfuse_otel._counts import Stats
 from langfuse_otel._metadata import FIELDS
 from langfuse_otel._trace import DOCUMENTED
 from langfuse_otel._usage import _INPUT_PARTS, _OUTPUT_PARTS
+from langfuse_otel.dev._store import Store
 from programs import environment, run_program
 from test_attributes import FULL
 
@@ -127,6 +128,19 @@ def test_mask_example() -> None:
     assert defined["hide_addresses"](data, "input") == [
         {**data[0], "content": "write to <address>"}
     ]
+
+
+def test_schema_is_the_one_in_use() -> None:
+    """The page shows the file of the tables, and the receiver has these tables and the texts."""
+    page = (ROOT / "docs/local.md").read_text()
+    file = "src/langfuse_otel/dev/schema.sql"
+    shown = re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", (ROOT / file).read_text())
+    store = Store()
+    tables = store.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    store.close()
+
+    assert f"```{{literalinclude}} ../{file}\n" in page
+    assert {name for (name,) in tables if not name.startswith("texts")} == set(shown)
 
 
 @pytest.mark.parametrize(("example", "spans"), [("application.py", 1), ("asynchronous.py", 3)])

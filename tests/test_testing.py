@@ -12,7 +12,7 @@ from langfuse_otel._destination import langfuse_destination
 from langfuse_otel._media import Medium
 from langfuse_otel._otlp import request_of
 from langfuse_otel._spans import part_of
-from langfuse_otel.testing import Answer, Collector
+from langfuse_otel.testing import Answer, Collector, lint
 from test_spans import FULL, RESOURCE, ROOT
 
 BODY = request_of([part_of(FULL, ROOT, RESOURCE)])
@@ -128,3 +128,23 @@ def test_media_need_keys(collector: Collector) -> None:
     answer = httpx.post(f"{collector.url}/api/public/media", json={}, auth=("x", "y"))
 
     assert answer.status_code == 401
+
+
+def test_warnings(collector: Collector) -> None:
+    """The collector says what Langfuse would not keep of what it was sent; of ours, nothing."""
+    post(collector)
+    ours = collector.warnings
+    request = ExportTraceServiceRequest.FromString(BODY)
+    attribute = request.resource_spans[0].scope_spans[0].spans[0].attributes.add()
+    attribute.key, attribute.value.string_value = "langfuse.trace.typo", "x"
+    post(collector, request.SerializeToString())
+
+    assert ours == []
+    assert [warning.attribute for warning in collector.warnings] == ["langfuse.trace.typo"]
+
+
+def test_lint() -> None:
+    """A request can be linted without a collector."""
+    assert lint(BODY) == lint(gzip.compress(BODY)) == []
+    with pytest.raises(ValueError, match="refuse"):
+        lint(b"words")

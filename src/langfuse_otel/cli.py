@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import ValidationError
@@ -14,9 +14,13 @@ from langfuse_otel._version import __version__
 from langfuse_otel.settings import Settings, warnings_about
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from langfuse_otel._destination import Destination
+    from langfuse_otel.dev import Retention
 
 LABEL_WIDTH = 14
+_EFFECTS = {"dropped": "red", "ignored": "yellow", "changed": "cyan"}
 NEEDS_DEV = "The local receiver is not installed. Run: pip install 'langfuse-otel[dev]'"
 NEXT_STEPS = """\
 All {number} calls arrived as they were sent. To see your own:
@@ -122,27 +126,72 @@ def drain(folder: Path, timeout: float) -> None:
 
 
 @main.command()
-@click.option("--port", default=3030, show_default=True, help="Port on loopback.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=3030, show_default=True, help="Port to listen on.")
 @click.option("--db", default=":memory:", show_default=True, help="SQLite file to keep traces in.")
+@click.option("--keep", default=None, metavar="TIME", help="Delete traces after, say, 12h or 7d.")
+@click.option(
+    "--max-size", default=None, metavar="SIZE", help="Delete the oldest traces beyond, say, 500MB."
+)
 @click.option("--public-key", default="pk-lf-local", show_default=True)
 @click.option("--secret-key", default="sk-lf-local", show_default=True)
-def dev(port: int, db: str, public_key: str, secret_key: str) -> None:
-    """Run a local, Langfuse-shaped receiver that prints each trace as a tree."""
+def dev(*, keep: str | None, max_size: str | None, **listening: Any) -> None:
+    """Run a local, Langfuse-shaped receiver with a web page, and print each trace as a tree.
+
+    On an address that other machines can reach, the page asks for the keys: the public one as user,
+    the secret one as password.
+    """
     try:
         from langfuse_otel.dev import serve  # noqa: PLC0415 - an extra
     except ImportError:
         raise click.ClickException(NEEDS_DEV) from None
     try:
         serve(
-            host="127.0.0.1",
-            port=port,
-            db=db,
-            public_key=public_key,
-            secret_key=secret_key,
+            **listening,
             echo=click.echo,
+            allow_remote=True,
+            retention=_retention(keep, max_size),
         )
     except OSError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _retention(keep: str | None, max_size: str | None) -> Retention:
+    from langfuse_otel.dev._retention import Retention, bytes_of, seconds_of  # noqa: PLC0415
+
+    try:
+        return Retention(
+            None if keep is None else seconds_of(keep),
+            None if max_size is None else bytes_of(max_size),
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+@main.command()
+@click.argument("file", type=click.File("rb"))
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+def lint(file: BinaryIO, *, as_json: bool) -> None:
+    """Say what Langfuse would drop, ignore or change of the spans in FILE, whoever made it.
+
+    FILE holds an OTLP request, protobuf or JSON, gzip or not; - is the standard input. Exits with 0
+    if all is kept as it was sent, 1 if something is not, 2 if the whole file is refused or lost.
+    """
+    from langfuse_otel._lint import json_of, lint_bytes  # noqa: PLC0415 - protobuf only here
+    from langfuse_otel.dev._tree import escaped  # noqa: PLC0415 - as above
+
+    try:
+        warnings = lint_bytes(file.read())
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        click.echo(json_of(warnings))
+    for warning in () if as_json else warnings:
+        effect = click.style(f"{warning.effect:<8}", fg=_EFFECTS[warning.effect])
+        click.echo(f"{effect}  {escaped(str(warning))}")
+    if not warnings and not as_json:
+        click.echo("Langfuse keeps everything as it was sent.")
+    raise SystemExit(1 if warnings else 0)
 
 
 @main.command()

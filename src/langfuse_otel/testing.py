@@ -22,12 +22,17 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from langfuse_otel._lint import lint_bytes as lint
+from langfuse_otel.dev import LintWarning
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
     from typing_extensions import Self
+
+__all__ = ["Answer", "Collector", "LintWarning", "ReceivedSpan", "lint"]
 
 TRACES_PATH = "/api/public/otel/v1/traces"
 MEDIA_PATH = "/api/public/media"
@@ -110,6 +115,11 @@ class Collector:
     def url(self) -> str:
         """Address of this Langfuse."""
         return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def warnings(self) -> list[LintWarning]:
+        """What Langfuse would drop, ignore or change of what was accepted, as `lint` says it."""
+        return [warning for body in list(self.bodies) for warning in lint(body)]
 
     @property
     def environment(self) -> dict[str, str]:

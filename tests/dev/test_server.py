@@ -69,7 +69,7 @@ def test_declared_length_is_believed() -> None:
     """A body that says it is too large is refused before any of it has come."""
     with (
         LocalReceiver() as receiver,
-        raw(receiver.url, "Host: x", f"Content-Length: {2**40}") as connection,
+        raw(receiver.url, "Host: localhost", f"Content-Length: {2**40}") as connection,
     ):
         assert connection.recv(12) == b"HTTP/1.1 413"
 
@@ -77,7 +77,7 @@ def test_declared_length_is_believed() -> None:
 def test_sender_that_goes_away(caplog: pytest.LogCaptureFixture) -> None:
     """A sender that goes away within its body leaves nothing behind, in the log neither."""
     with LocalReceiver() as receiver:
-        raw(receiver.url, "Host: x", "Content-Length: 10").close()
+        raw(receiver.url, "Host: localhost", "Content-Length: 10").close()
         status = post(receiver.url, a_body(1))
 
     assert (status, caplog.messages) == (200, [])
@@ -200,7 +200,7 @@ def test_foreground_shows_and_ends(number: signal.Signals) -> None:
         [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        greeting = [process.stdout.readline().strip() for _ in range(5)]
+        greeting = [process.stdout.readline().strip() for _ in range(7)]
         url = greeting[2].partition("=")[2]
         post(url, a_body(1))
         process.stdout.readline()
@@ -214,6 +214,8 @@ def test_foreground_shows_and_ends(number: signal.Signals) -> None:
         f"export LANGFUSE_HOST={url}",
         "export LANGFUSE_PUBLIC_KEY=pk-lf-local",
         "export LANGFUSE_SECRET_KEY=sk-lf-local",
+        "",
+        f"To see the traces as a page, open {url}",
     ]
     assert (tree, status) == (
         [f"● span 1  1.00 s  {1:032x}", "└─ span 1 (span)  1.00 s"],

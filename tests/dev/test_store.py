@@ -90,9 +90,9 @@ def test_unknown_trace_is_none() -> None:
 def test_listing_uses_the_index() -> None:
     """The newest traces are read from the index, without sorting all of them."""
     store = Store()
-    plan = store._all(
+    plan = store.rows(
         "EXPLAIN QUERY PLAN SELECT trace_id FROM traces"
-        " ORDER BY start_ns DESC, trace_id LIMIT 1 OFFSET 1"
+        " ORDER BY start_ns DESC, trace_id DESC LIMIT 1 OFFSET 1"
     )
     store.close()
 

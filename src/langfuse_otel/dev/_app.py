@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 import json
 import logging
@@ -14,21 +12,27 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic_core import from_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
 from . import _api as api
+from ._announcements import Announcements
 from ._attributes import BatchLostError
 from ._decode import MAX_BODY_BYTES, RefusedError, decode, too_deep, too_large
 from ._headers import write_path_of
+from ._keys import Keys
 from ._media import STORED, check_content, confirmation_of, json_of_media, media_use_of
+from ._origin import OriginGuard
+from ._page import page_routes
 from ._scores import json_of_score, score_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from starlette.requests import Request
+    from starlette.routing import BaseRoute
 
     from ._media import Media
     from ._received import ReceivedSpan
@@ -53,6 +57,9 @@ def create_app(
     public_key: str,
     secret_key: str,
     on_spans: Callable[[Sequence[ReceivedSpan]], None] | None = None,
+    announcements: Announcements | None = None,
+    hosts: Collection[str] | None = None,
+    is_page_open: bool = True,
 ) -> Starlette:
     """
     Give the application that receives for one project.
@@ -62,11 +69,16 @@ def create_app(
         public_key: The public key that requests must carry.
         secret_key: The secret key that requests must carry.
         on_spans: Called with the spans of each stored batch.
+        announcements: What tells open pages of them; to be closed before the application ends.
+        hosts: The names under which it answers; None for any.
+        is_page_open: Whether the page is shown without asking for the keys.
 
     """
-    project = _Project(store, on_spans)
-    guard = _guard(f"{public_key}:{secret_key}")
-    routes = [Route("/api/public/health", _health)]
+    announcements = announcements or Announcements()
+    project = _Project(store, on_spans, announcements)
+    keys = Keys(public_key, secret_key)
+    guard = _guard(keys)
+    routes: list[BaseRoute] = [Route("/api/public/health", _health)]
     for path, endpoint, methods in (
         ("/api/public/otel/v1/traces", project.receive, ["POST"]),
         ("/api/public/projects", _projects, ["GET"]),
@@ -82,22 +94,28 @@ def create_app(
     # As in a bucket: the address itself is what opens it.
     routes.append(Route(f"{_BUCKET}{{media_id}}", project.put_content, methods=["PUT"]))
     routes.append(Route(f"{_BUCKET}{{media_id}}", project.give_content, methods=["GET"]))
+    routes += page_routes(store, announcements, None if is_page_open else keys)
     handlers: dict[Any, Any] = {
         RefusedError: _refused,
         HTTPException: _http_error,
         ClientDisconnect: _left,
     }
-    return Starlette(routes=routes, exception_handlers=handlers)
+    guards = [Middleware(OriginGuard, hosts=hosts)]
+    return Starlette(routes=routes, middleware=guards, exception_handlers=handlers)
 
 
 class _Project:
     """The endpoints that touch the store."""
 
     def __init__(
-        self, store: Store, on_spans: Callable[[Sequence[ReceivedSpan]], None] | None
+        self,
+        store: Store,
+        on_spans: Callable[[Sequence[ReceivedSpan]], None] | None,
+        announcements: Announcements,
     ) -> None:
         self._store = store
         self._on_spans = on_spans
+        self._announcements = announcements
         self._signing_key = secrets.token_bytes()
 
     async def receive(self, request: Request) -> Response:
@@ -120,6 +138,7 @@ class _Project:
         return _json({"id": str(number), "data": {"projectId": api.PROJECT_ID}})
 
     def _announce(self, spans: Sequence[ReceivedSpan]) -> None:
+        self._announcements.announce()
         if self._on_spans is None:
             return
         try:
@@ -212,29 +231,16 @@ async def _projects(request: Request) -> Response:  # noqa: ARG001 (Starlette pa
     return _json({"data": [{"id": api.PROJECT_ID, "name": "langfuse-otel dev"}]})
 
 
-def _guard(key_pair: str) -> Callable[[Endpoint], Endpoint]:
-    expected = key_pair.encode()
-
+def _guard(keys: Keys) -> Callable[[Endpoint], Endpoint]:
     def guarded(endpoint: Endpoint) -> Endpoint:
         async def checked(request: Request) -> Response:
-            given = _credentials_in(request)
-            if given is None or not hmac.compare_digest(given, expected):
+            if not keys.open(request.headers):
                 raise RefusedError(401, "Invalid credentials: check the public and secret key.")
             return await endpoint(request)
 
         return checked
 
     return guarded
-
-
-def _credentials_in(request: Request) -> bytes | None:
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        return base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        return None
 
 
 async def _body_of(request: Request) -> bytes:

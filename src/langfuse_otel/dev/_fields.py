@@ -30,7 +30,7 @@ _SESSIONS: Final = (
     f"{_TRACE}.langfuse_session_id",
     f"{_VERCEL}.sessionId",
 )
-_TAGS: Final = (
+TAGS: Final = (
     "langfuse.trace.tags",
     "langfuse.tags",
     f"{_OBSERVATION}.langfuse_tags",
@@ -80,7 +80,7 @@ def session_id_of(span: ReceivedSpan) -> str | None:
 
 def tags_of(span: ReceivedSpan) -> tuple[str, ...]:
     """Take a span, give its tags out of a list, a JSON list, a comma list or one text."""
-    given = first_truthy(span.attributes, _TAGS)
+    given = first_truthy(span.attributes, TAGS)
     if isinstance(given, str):
         data = parse_json(given) if given.strip().startswith("[") else None
         given = data if isinstance(data, list) else _split(given)

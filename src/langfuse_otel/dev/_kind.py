@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 UNTYPED: Final = frozenset({"SPAN", "EVENT"})
 """The types for which the legacy path keeps no model, usage, cost or prompt."""
 
+TYPE: Final = "langfuse.observation.type"
+LEVEL: Final = "langfuse.observation.level"
+
 _NAMES: Final = ("gen_ai.tool.name", "genkit:name", "logfire.msg", "ai.toolCall.name")
 
 _TYPES: Final = frozenset(
@@ -107,18 +110,33 @@ def observation_type(span: ReceivedSpan) -> str:
 
 def level_of(span: ReceivedSpan) -> str:
     """Take a span, give its level: an explicit one hides an ERROR status."""
-    given = span.attributes.get("langfuse.observation.level")
-    known = _LEVELS.get(given.lower()) if isinstance(given, str) else None
-    return known or ("ERROR" if span.status_code == _ERROR_STATUS else "DEFAULT")
+    return explicit_level(span) or ("ERROR" if has_error_status(span) else "DEFAULT")
+
+
+def explicit_level(span: ReceivedSpan) -> str | None:
+    """Take a span, give the level that it names, None where it names none that is known."""
+    given = span.attributes.get(LEVEL)
+    return _LEVELS.get(given.lower()) if isinstance(given, str) else None
+
+
+def has_error_status(span: ReceivedSpan) -> bool:
+    """Take a span, tell whether its status is ERROR."""
+    return span.status_code == _ERROR_STATUS
 
 
 def environment_of(span: ReceivedSpan) -> str:
     """Take a span, give its own normalized environment; nothing is inherited from a parent."""
+    given = given_environment(span)
+    return "default" if given is None else _normalized(given[1])
+
+
+def given_environment(span: ReceivedSpan) -> tuple[str, str] | None:
+    """Take a span, give the attribute that decides on the environment, and its text."""
     for key in _ENVIRONMENTS:
         for attributes in (span.attributes, span.resource_attributes):
             if given := attributes.get(key):
-                return _normalized(text_of(given))
-    return "default"
+                return key, text_of(given)
+    return None
 
 
 def _normalized(environment: str) -> str:
@@ -131,7 +149,7 @@ def _old_python_sdk(span: ReceivedSpan) -> str | None:
         span.scope_name == "langfuse-sdk"
         and span.resource_attributes.get("telemetry.sdk.language") == "python"
         and _is_at_most_3_3(span.scope_version)
-        and span.attributes.get("langfuse.observation.type") == "span"
+        and span.attributes.get(TYPE) == "span"
     )
     return "GENERATION" if is_old and _has_any(span.attributes, _GENERATION_ONLY) else None
 
@@ -142,7 +160,7 @@ def _is_at_most_3_3(version: str | None) -> bool:
 
 
 def _explicit(span: ReceivedSpan) -> str | None:
-    given = span.attributes.get("langfuse.observation.type")
+    given = span.attributes.get(TYPE)
     # Lower case only: "GENERATION" is unknown to the server and falls through.
     return given.upper() if isinstance(given, str) and given in _TYPES else None
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 OBSERVATION: Final = "langfuse.observation.metadata"
 TRACE: Final = "langfuse.trace.metadata"
-_SHARED: Final = "langfuse.metadata"
+SHARED: Final = "langfuse.metadata"
 _VERCEL: Final = "ai.telemetry.metadata"
 _NOT_METADATA: Final = frozenset(
     f"{_VERCEL}.{key}" for key in ("userId", "sessionId", "tags", "langfusePrompt")
@@ -25,7 +25,7 @@ _TOOL_SCHEMA: Final = ("llm.tools.", ".tool.json_schema")
 
 def given_metadata(attributes: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Take attributes and a prefix, give the user's metadata: dotted keys win over the blob."""
-    return {**_blob(first_truthy(attributes, (prefix, _SHARED))), **_dotted(attributes, prefix)}
+    return {**blob_of(first_truthy(attributes, (prefix, SHARED))), **_dotted(attributes, prefix)}
 
 
 def added_metadata(span: ReceivedSpan) -> dict[str, Any]:
@@ -72,7 +72,8 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _blob(given: Any) -> dict[str, Any]:
+def blob_of(given: Any) -> dict[str, Any]:
+    """Take the value of a whole metadata attribute, give its entries, none where it is no object."""
     data = parse_json(given) if isinstance(given, str) else given
     if isinstance(data, list):
         return {str(index): item for index, item in enumerate(data)}
@@ -82,7 +83,7 @@ def _blob(given: Any) -> dict[str, Any]:
 def _dotted(attributes: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {
         key.removeprefix(f"{given}."): value
-        for given in (_VERCEL, _SHARED, prefix)
+        for given in (_VERCEL, SHARED, prefix)
         for key, value in attributes.items()
         if key.startswith(f"{given}.") and key not in _NOT_METADATA
     }

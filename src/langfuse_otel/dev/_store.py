@@ -11,69 +11,30 @@ import dataclasses
 import json
 import sqlite3
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from ._media import Media
 from ._received import json_of_span, span_of_json
+from ._retention import KEEP_ALL, prune
+from ._schema import prepare
 from ._scores import Score
+from ._summaries import put_summary
 from ._trace import trace_view
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ._media import Confirmation, MediaUse
     from ._received import ReceivedSpan
+    from ._retention import Retention
     from ._views import TraceView, WritePath
-
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, path TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS spans (
-    trace_id TEXT NOT NULL,
-    span_id TEXT NOT NULL,
-    batch INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    path TEXT NOT NULL,
-    body TEXT NOT NULL,
-    PRIMARY KEY (trace_id, span_id)
-);
-CREATE TABLE IF NOT EXISTS traces (trace_id TEXT PRIMARY KEY, start_ns INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS traces_newest ON traces (start_ns DESC, trace_id);
-CREATE TABLE IF NOT EXISTS scores (
-    id TEXT PRIMARY KEY,
-    trace_id TEXT,
-    name TEXT NOT NULL,
-    timestamp TEXT NOT NULL,
-    body TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS scores_newest ON scores (timestamp DESC, id);
-CREATE INDEX IF NOT EXISTS scores_of_trace ON scores (trace_id, timestamp DESC);
-CREATE TABLE IF NOT EXISTS media (
-    id TEXT PRIMARY KEY,
-    sha256 TEXT NOT NULL,
-    content_type TEXT NOT NULL,
-    content_length INTEGER NOT NULL,
-    content BLOB,
-    upload_status INTEGER,
-    uploaded_at TEXT
-);
-CREATE TABLE IF NOT EXISTS media_uses (
-    trace_id TEXT NOT NULL,
-    observation_id TEXT,
-    media_id TEXT NOT NULL,
-    field TEXT NOT NULL,
-    PRIMARY KEY (trace_id, observation_id, media_id, field)
-);
-"""
 
 _PUT_SPAN: Final = """
 INSERT INTO spans (trace_id, span_id, batch, position, path, body) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (trace_id, span_id) DO UPDATE SET
     batch = excluded.batch, position = excluded.position,
     path = excluded.path, body = excluded.body
-"""
-_PUT_TRACE: Final = """
-INSERT INTO traces (trace_id, start_ns) VALUES (?, ?)
-ON CONFLICT (trace_id) DO UPDATE SET start_ns = min(start_ns, excluded.start_ns)
 """
 _PUT_SCORE: Final = """
 INSERT INTO scores (id, trace_id, name, timestamp, body) VALUES (?, ?, ?, ?, ?)
@@ -91,13 +52,21 @@ ON CONFLICT (id) DO UPDATE SET
 class Store:
     """Keeps what arrived in one SQLite file, or in memory; every method may be called anywhere."""
 
-    def __init__(self, db: str = ":memory:") -> None:
+    def __init__(
+        self,
+        db: str = ":memory:",
+        *,
+        retention: Retention = KEEP_ALL,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._lock = threading.RLock()
+        self._retention = retention
+        self._clock = clock
         self._connection = sqlite3.connect(db, check_same_thread=False)
         try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(_SCHEMA)
+            if prepare(self._connection):
+                self._summarize_all()
+            self.prune()
         except sqlite3.Error:
             self._connection.close()
             raise
@@ -114,7 +83,16 @@ class Store:
             number = int(done.lastrowid or 0)
             for position, span in enumerate(spans):
                 self._put(dataclasses.replace(span, batch=number), position, path)
+            arrived_ms = int(self._clock() * 1000)
+            for trace_id in dict.fromkeys(span.trace_id for span in spans):
+                self._summarize(trace_id, arrived_ms)
+        self.prune()
         return number
+
+    def prune(self) -> None:
+        """Delete what the retention does not keep."""
+        with self._lock:
+            prune(self._connection, self._retention, self._clock())
 
     def span_count(self) -> int:
         """Give the number of different spans."""
@@ -126,8 +104,8 @@ class Store:
 
     def traces(self, *, limit: int = 50, page: int = 1) -> list[TraceView]:
         """Take a page number from 1 and its size, give the traces on it, newest first."""
-        rows = self._all(
-            "SELECT trace_id FROM traces ORDER BY start_ns DESC, trace_id LIMIT ? OFFSET ?",
+        rows = self.rows(
+            "SELECT trace_id FROM traces ORDER BY start_ns DESC, trace_id DESC LIMIT ? OFFSET ?",
             (limit, (page - 1) * limit),
         )
         found = (self.trace(trace_id) for (trace_id,) in rows)
@@ -135,15 +113,12 @@ class Store:
 
     def trace(self, trace_id: str) -> TraceView | None:
         """Take a trace id, give the trace with its observations, or None."""
-        rows = self._all(
-            "SELECT path, body FROM spans WHERE trace_id = ? ORDER BY batch, position", (trace_id,)
-        )
-        if not rows:
-            return None
-        # A server in transition writes every batch on the legacy path and only some directly, so
-        # a mixed trace is complete on the legacy path alone.
-        path: WritePath = "direct" if all(row[0] == "direct" for row in rows) else "legacy"
-        return trace_view([span_of_json(body) for _, body in rows], path)
+        spans, path = self._spans(trace_id)
+        return trace_view(spans, path) if spans else None
+
+    def spans(self, trace_id: str) -> list[ReceivedSpan]:
+        """Take a trace id, give its spans as they came, in the order of their arrival."""
+        return self._spans(trace_id)[0]
 
     def add_score(self, score: Score) -> None:
         """Take a score and keep it; the same id again replaces it."""
@@ -160,7 +135,7 @@ class Store:
     def scores(self, trace_id: str | None = None, *, limit: int = 50, page: int = 1) -> list[Score]:
         """Take a trace id or None and a page, give the scores on it, newest first."""
         where, values = _of_trace(trace_id)
-        rows = self._all(
+        rows = self.rows(
             f"SELECT body FROM scores {where} ORDER BY timestamp DESC, id LIMIT ? OFFSET ?",  # noqa: S608
             (*values, limit, (page - 1) * limit),
         )
@@ -190,12 +165,12 @@ class Store:
     def media(self, media_id: str) -> Media | None:
         """Take an id, give the record with its bytes, or None."""
         names = [name.name for name in dataclasses.fields(Media)]
-        rows = self._all(f"SELECT {', '.join(names)} FROM media WHERE id = ?", (media_id,))  # noqa: S608
+        rows = self.rows(f"SELECT {', '.join(names)} FROM media WHERE id = ?", (media_id,))  # noqa: S608
         return Media(**dict(zip(names, rows[0], strict=True))) if rows else None
 
     def media_of(self, trace_id: str) -> list[tuple[str | None, str, str]]:
         """Take a trace id, give observation id, field and media id of each use in it."""
-        return self._all(
+        return self.rows(
             "SELECT observation_id, field, media_id FROM media_uses WHERE trace_id = ?"
             " ORDER BY field, media_id",
             (trace_id,),
@@ -222,10 +197,30 @@ class Store:
         key = (span.trace_id, span.span_id)
         row = (*key, span.batch, position, path, json_of_span(span))
         self._connection.execute(_PUT_SPAN, row)
-        self._connection.execute(_PUT_TRACE, (span.trace_id, span.start_ns))
+
+    def _spans(self, trace_id: str) -> tuple[list[ReceivedSpan], WritePath]:
+        rows = self.rows(
+            "SELECT path, body FROM spans WHERE trace_id = ? ORDER BY batch, position", (trace_id,)
+        )
+        # A server in transition writes every batch on the legacy path and only some directly, so
+        # a mixed trace is complete on the legacy path alone.
+        path: WritePath = "direct" if all(row[0] == "direct" for row in rows) else "legacy"
+        return [span_of_json(body) for _, body in rows], path
+
+    def _summarize(self, trace_id: str, arrived_ms: int) -> None:
+        spans, path = self._spans(trace_id)
+        start_ns = min(span.start_ns for span in spans)
+        put_summary(self._connection, trace_view(spans, path), start_ns, arrived_ms)
+
+    def _summarize_all(self) -> None:
+        """Fill the tables for the page from the spans of a file that another version wrote."""
+        now_ms = int(self._clock() * 1000)
+        with self._connection:
+            for (trace_id,) in self.rows("SELECT DISTINCT trace_id FROM spans"):
+                self._summarize(trace_id, now_ms)
 
     def _laid_over(self, span: ReceivedSpan) -> ReceivedSpan:
-        rows = self._all(
+        rows = self.rows(
             "SELECT body FROM spans WHERE trace_id = ? AND span_id = ?",
             (span.trace_id, span.span_id),
         )
@@ -238,12 +233,13 @@ class Store:
             attributes={**old.attributes, **span.attributes},
         )
 
-    def _one(self, query: str, values: tuple[Any, ...] = ()) -> Any:
-        return self._all(query, values)[0][0]
-
-    def _all(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
+    def rows(self, query: str, values: Iterable[Any] = ()) -> list[Any]:
+        """Take a query and its values, give all rows."""
         with self._lock:
-            return self._connection.execute(query, values).fetchall()
+            return self._connection.execute(query, tuple(values)).fetchall()
+
+    def _one(self, query: str, values: tuple[Any, ...] = ()) -> Any:
+        return self.rows(query, values)[0][0]
 
 
 def _of_trace(trace_id: str | None) -> tuple[str, tuple[str, ...]]:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from ._views import WritePath
 
-_USAGE: Final = "langfuse.observation.usage_details"
-_COST: Final = "langfuse.observation.cost_details"
+USAGE: Final = "langfuse.observation.usage_details"
+COST: Final = "langfuse.observation.cost_details"
 _FALLBACK_PREFIXES: Final = ("gen_ai.usage.", "llm.token_count.")
 
 _OPENAI_SHAPES: Final = (("prompt", "completion"), ("input", "output"))
@@ -90,8 +90,8 @@ _DECIMALS: Final = 12
 
 def usage_details_of(attributes: Mapping[str, Any]) -> dict[str, int]:
     """Take span attributes, give the token buckets with their total."""
-    given = _given_usage(attributes)
-    counts = _fallback_usage(attributes) if given is None else _converted(given)
+    given = given_object(attributes.get(USAGE))
+    counts = _fallback_usage(attributes) if given is None else converted(given)
     return _with_total(_integers(counts))
 
 
@@ -113,12 +113,8 @@ def cost_details_of(attributes: Mapping[str, Any], path: WritePath) -> dict[str,
     return costs
 
 
-def _given_usage(attributes: Mapping[str, Any]) -> dict[str, Any] | None:
-    return _given_object(attributes.get(_USAGE))
-
-
-def _given_object(value: Any) -> dict[str, Any] | None:
-    """Give the object, `{}` for what is not one, None where the fallbacks are asked."""
+def given_object(value: Any) -> dict[str, Any] | None:
+    """Take a value, give its object, `{}` for what is not one, None where others are asked."""
     if not is_truthy(value):
         return None
     data = parse_json(value)
@@ -127,7 +123,8 @@ def _given_object(value: Any) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else {}
 
 
-def _converted(given: dict[str, Any]) -> dict[str, Any]:
+def converted(given: dict[str, Any]) -> dict[str, Any]:
+    """Take counts, give exactly OpenAI's shape as buckets, any other as it is."""
     for sides in _OPENAI_SHAPES:
         wholes = {f"{side}_tokens" for side in sides} | {"total_tokens"}
         details = {f"{side}_tokens_details" for side in sides}
@@ -185,7 +182,7 @@ def _with_total(counts: dict[str, int]) -> dict[str, int]:
 
 
 def _given_cost(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    given = _given_object(attributes.get(_COST))
+    given = given_object(attributes.get(COST))
     if given is not None:
         return given
     total = attributes.get("gen_ai.usage.cost") or attributes.get("llm.cost.total")

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import uvicorn
 
+from ._announcements import Announcements
 from ._app import create_app
+from ._origin import LOOPBACK_NAMES
+from ._retention import KEEP_ALL
 from ._store import Store
 from ._tree import colored, tree_text
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ._received import ReceivedSpan
+    from ._retention import Retention
     from ._views import TraceView
 
 _PUBLIC_KEY = "pk-lf-local"
@@ -43,7 +47,9 @@ class LocalReceiver:
         public_key: The public key that senders must use.
         secret_key: The secret key that senders must use.
         on_spans: Called with the spans of each stored batch, in the receiver's thread.
-        allow_remote: Has to be set for an address that other machines can reach.
+        allow_remote: Has to be set for an address that other machines can reach. There the page
+            asks for the keys: the public one as user, the secret one as password.
+        retention: How long, and in how many bytes, traces are kept.
 
     """
 
@@ -57,12 +63,14 @@ class LocalReceiver:
         *,
         on_spans: Callable[[Sequence[ReceivedSpan]], None] | None = None,
         allow_remote: bool = False,
+        retention: Retention = KEEP_ALL,
     ) -> None:
         if not allow_remote and not _is_loopback(host):
             raise ValueError(f"{host} can be reached by other machines: allow_remote is needed.")
         self.public_key = public_key
         self.secret_key = secret_key
         self._host, self._port, self._db = host, port, db
+        self._retention = retention
         self._on_spans = on_spans
         self._arrived = threading.Condition()
         self._running: _Running | None = None
@@ -70,11 +78,13 @@ class LocalReceiver:
     def __enter__(self) -> Self:
         listener = _listening(self._host, self._port)
         try:
-            store = Store(self._db)
+            store = Store(self._db, retention=self._retention)
         except sqlite3.Error as error:
             listener.close()
             raise OSError(f"Cannot use {self._db} as database: {error}.") from error
-        self._running = _Running(store, listener, self._app(store))
+        announcements = Announcements()
+        app = self._app(store, announcements)
+        self._running = _Running(store, listener, announcements, app)
         return self
 
     def __exit__(
@@ -116,12 +126,16 @@ class LocalReceiver:
             raise RuntimeError("The receiver runs inside its `with` block only.")
         return self._running
 
-    def _app(self, store: Store) -> Any:
+    def _app(self, store: Store, announcements: Announcements) -> Any:
+        is_loopback = _is_loopback(self._host)
         return create_app(
             store,
             public_key=self.public_key,
             secret_key=self.secret_key,
             on_spans=self._received,
+            announcements=announcements,
+            hosts={*LOOPBACK_NAMES, self._host} if is_loopback else None,
+            is_page_open=is_loopback,
         )
 
     def _received(self, spans: Sequence[ReceivedSpan]) -> None:
@@ -134,8 +148,11 @@ class LocalReceiver:
 class _Running:
     """A server in its thread, with the store and the socket that it owns."""
 
-    def __init__(self, store: Store, listener: socket.socket, app: Any) -> None:
+    def __init__(
+        self, store: Store, listener: socket.socket, announcements: Announcements, app: Any
+    ) -> None:
         self.store = store
+        self._announcements = announcements
         self.url = _url_of(listener)
         self._listener = listener
         self._server = uvicorn.Server(_configuration(app))
@@ -150,6 +167,7 @@ class _Running:
     def stop(self) -> None:
         """Let requests in progress finish, then close the socket and the store."""
         self._server.should_exit = True
+        self._announcements.close()
         self._thread.join()
         self._listener.close()
         self.store.close()
@@ -164,6 +182,7 @@ def serve(
     *,
     echo: Callable[[str], object] = click.echo,
     allow_remote: bool = False,
+    retention: Retention = KEEP_ALL,
 ) -> None:
     """
     Receive in the foreground and show each trace as it arrives, until Ctrl-C or SIGTERM.
@@ -176,6 +195,7 @@ def serve(
         secret_key: The secret key that senders must use.
         echo: Prints one text; it has to strip colors where they are not wanted.
         allow_remote: Has to be set for an address that other machines can reach.
+        retention: How long, and in how many bytes, traces are kept.
 
     Raises:
         OSError: The address or the file cannot be used; the text says why.
@@ -189,7 +209,14 @@ def serve(
                 echo(tree_text(trace, style=colored) + "\n")
 
     receiver = LocalReceiver(
-        port, db, host, public_key, secret_key, on_spans=show, allow_remote=allow_remote
+        port,
+        db,
+        host,
+        public_key,
+        secret_key,
+        on_spans=show,
+        allow_remote=allow_remote,
+        retention=retention,
     )
     with _stop_signal() as stopped, receiver:
         echo(_greeting(receiver))
@@ -216,7 +243,8 @@ def _greeting(receiver: LocalReceiver) -> str:
     }
     lines = [f"  export {name}={shlex.quote(value)}" for name, value in exports.items()]
     start = f"Receiving at {receiver.url}, Ctrl-C ends. In the shell of your program:"
-    return "\n".join((start, "", *lines, ""))
+    page = f"To see the traces as a page, open {receiver.url}"
+    return "\n".join((start, "", *lines, "", page, ""))
 
 
 def _listening(host: str, port: int) -> socket.socket:
