@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import litellm
 import pytest
 from dirty_equals import IsPartialDict
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 import langfuse_otel
 from langfuse_otel.asgi import app
@@ -26,14 +27,36 @@ KEY = "an-admin-key"
 ADMIN = {"Authorization": f"Bearer {KEY}"}
 
 
+class Client:
+    """Asks an application in this process, as a server would."""
+
+    def __init__(self, application: Any, base: str) -> None:
+        self._transport = httpx.ASGITransport(application)
+        self._base = base
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+        """Ask."""
+        return asyncio.run(self._asked("GET", path, headers))
+
+    def post(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+        """Send."""
+        return asyncio.run(self._asked("POST", path, headers))
+
+    async def _asked(
+        self, method: str, path: str, headers: dict[str, str] | None
+    ) -> httpx.Response:
+        async with httpx.AsyncClient(transport=self._transport, base_url=self._base) as client:
+            return await client.request(method, path, headers=headers)
+
+
 @pytest.fixture(params=["mounted", "alone"])
-def client(request: pytest.FixtureRequest) -> TestClient:
-    """A client of an application that has ours below a path, with and without a framework."""
+def client(request: pytest.FixtureRequest) -> Client:
+    """A client of our application, below a path of another and by itself."""
     if request.param == "alone":
-        return TestClient(app)
+        return Client(app, "http://app.example")
     application = FastAPI()
     application.mount("/api/instrumentation", app)
-    return TestClient(application, base_url="http://app.example/api/instrumentation/")
+    return Client(application, "http://app.example/api/instrumentation/")
 
 
 @pytest.fixture
@@ -42,14 +65,14 @@ def admin_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANGFUSE_OTEL_ADMIN_KEY", KEY)
 
 
-def test_health_is_public(client: TestClient) -> None:
+def test_health_is_public(client: Client) -> None:
     """Anyone may ask whether the process lives, and learns nothing else."""
     answer = client.get(HEALTH)
 
     assert (answer.status_code, answer.json()) == (200, {"status": "healthy"})
 
 
-def test_status(client: TestClient, langfuse: Collector, admin_key: None) -> None:
+def test_status(client: Client, langfuse: Collector, admin_key: None) -> None:
     """The status says where calls go and what became of them, and holds no secret."""
     litellm.completion(
         model="gpt-4o", messages=[{"role": "user", "content": "q"}], mock_response="a"
@@ -82,7 +105,7 @@ def test_status(client: TestClient, langfuse: Collector, admin_key: None) -> Non
         pytest.param({"Authorization": KEY}, id="bare"),
     ],
 )
-def test_wrong_key(client: TestClient, admin_key: None, headers: dict[str, str]) -> None:
+def test_wrong_key(client: Client, admin_key: None, headers: dict[str, str]) -> None:
     """Without the admin key nobody reads the status, and nobody flushes."""
     answers = [client.get(STATUS, headers=headers), client.post(FLUSH, headers=headers)]
 
@@ -90,7 +113,7 @@ def test_wrong_key(client: TestClient, admin_key: None, headers: dict[str, str])
     assert all(answer.headers["www-authenticate"] == "Bearer" for answer in answers)
 
 
-def test_off_without_a_key(client: TestClient) -> None:
+def test_off_without_a_key(client: Client) -> None:
     """Where no admin key is set there is neither status nor flush, whatever is sent."""
     headers = {"Authorization": "Bearer "}
     answers = [client.get(STATUS, headers=headers), client.post(FLUSH, headers=headers)]
@@ -98,14 +121,14 @@ def test_off_without_a_key(client: TestClient) -> None:
     assert [answer.status_code for answer in answers] == [404, 404]
 
 
-def test_method(client: TestClient, admin_key: None) -> None:
+def test_method(client: Client, admin_key: None) -> None:
     """A method that a path does not know is told which it does."""
     answer = client.get(FLUSH, headers=ADMIN)
 
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
-def test_other_path(client: TestClient) -> None:
+def test_other_path(client: Client) -> None:
     """What is not there is not found."""
     assert (client.get("langfuse")).status_code == 404
 
