@@ -211,7 +211,9 @@ def test_check_clock(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -
     result = check(monkeypatch, **keys(receiver))
 
     assert result.exit_code == 1
-    assert re.search(r"clock is (599|600|601) s ahead of the server's", result.output)
+    found = re.search(r"clock is (\d+) s ahead of the server's", result.output)
+    assert found
+    assert int(found[1]) >= 599
 
 
 def test_check_dead_proxy(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
