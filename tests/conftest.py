@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import warnings
+from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -59,13 +61,13 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def event_loop() -> Iterator[None]:
-    """LiteLLM's synchronous calls find an event loop, which they would else open and not close."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
+def no_event_loop_left() -> Iterator[None]:
+    """LiteLLM's synchronous calls may open an event loop, and leave it open."""
     yield
-    asyncio.set_event_loop(None)
-    loop.close()
+    with warnings.catch_warnings(), suppress(RuntimeError):
+        warnings.simplefilter("ignore", DeprecationWarning)
+        asyncio.get_event_loop().close()
+        asyncio.set_event_loop(None)
 
 
 @pytest.fixture(autouse=True)

@@ -236,8 +236,8 @@ def test_no_credential(  # noqa: PLR0917
             except Exception:
                 if not fails and way not in {azure, bedrock, vertex, message}:
                     raise
-        house.wait_for(1)
         langfuse_otel.flush(0.5)
+        house.wait_for(1)
     kept = [body_of(file) or b"" for file in tmp_path.rglob("*.request")]
     said = [record.getMessage() for record in caplog.records if record.name == "langfuse_otel"]
 

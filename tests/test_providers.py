@@ -16,7 +16,7 @@ import providers
 from providers import Answer, Provider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from langfuse_otel.testing import Collector, ReceivedSpan
 
@@ -449,6 +449,16 @@ def google(monkeypatch: pytest.MonkeyPatch) -> None:
     """Google's credentials are known."""
     remembered = litellm.main.vertex_chat_completion._credentials_project_mapping
     monkeypatch.setitem(remembered, (None, "made-up"), (Credentials(token="made-up"), "made-up"))
+
+
+@pytest.fixture(autouse=True)
+def event_loop() -> Iterator[None]:
+    """LiteLLM's synchronous calls find an event loop, which they would else open and not close."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 def complete(case: Case, provider: Provider) -> Any:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls import observed
+from langfuse_otel._masking import Masking, mask_of
 from langfuse_otel._otlp import request_of
 from langfuse_otel._pipeline import _encoded
 from langfuse_otel._process import limits_of
@@ -78,7 +79,7 @@ def test_any_environment(
     with patch.dict(os.environ, {**keys, **environment, **addresses}):
         read = read_settings()
         route = Routes(read, lambda _: None).of(NOBODY)
-        part = _encoded(observed, read, "marker")
+        part = _encoded(observed, read, "marker", Masking(mask_of(read.mask), [].append))
 
     assert route == "no_destination" or not isinstance(route, str)
     assert limits_of(read).timeout_s > 0
