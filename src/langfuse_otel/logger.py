@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from functools import partial
 from hashlib import sha256
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import litellm
@@ -93,8 +94,9 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         self._ambient: OrderedDict[str, Parent] = OrderedDict()
 
     @staticmethod
-    def get_langfuse_otel_config() -> None:
-        """Return no configuration; LiteLLM 1.74 asks for one before it constructs the logger."""
+    def get_langfuse_otel_config() -> SimpleNamespace:
+        """Return what LiteLLM (1.75 to 1.80) wants to know before it constructs the logger."""
+        return SimpleNamespace(protocol="console", otlp_auth_headers=None)
 
     @staticmethod
     def _get_langfuse_otel_host() -> str:
