@@ -56,6 +56,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def matrix(session: nox.Session) -> None:
+    """Try the versions of LiteLLM, OpenTelemetry and Python together: `-- --help` names the ways."""
+    session.install("-e", ".", "uv>=0.9")
+    session.run("python", "-m", "matrix", *session.posargs, env=OFFLINE)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into `docs/_build`; every warning is an error."""
     _install(session, "docs", "[dev,prometheus]")

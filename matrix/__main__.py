@@ -40,9 +40,7 @@ class Tried:
     @property
     def failed(self) -> dict[str, str]:
         """What no document explains."""
-        return {
-            name: said for name, said in self.verdicts.items() if said not in (OK, *EXPLAINED)
-        }
+        return {name: said for name, said in self.verdicts.items() if said not in (OK, *EXPLAINED)}
 
 
 def main() -> int:
@@ -69,7 +67,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("nox -s matrix --", description="Try the versions together.")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--oldest-newest", action="store_true", help="try both ends alone")
-    which.add_argument("--litellm", metavar="VERSION", help="try a release that is not in the table")
+    which.add_argument(
+        "--litellm", metavar="VERSION", help="try a release that is not in the table"
+    )
     which.add_argument("--write-docs", action="store_true", help="write docs/versions.md")
     return parser.parse_args()
 
