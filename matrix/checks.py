@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel.testing import Collector
-from matrix.page import BY_LAUNCHER, CHECKS, NO_PROXY, OK
+from matrix.page import BY_LAUNCHER, CHECKS, NO_PROXY, NOT_OF_STREAMS, OK
 from programs import SCRIPTS, run_program
 from proxies import a_proxy
 from upstream import ANSWER, BUCKETS, Upstream
@@ -31,6 +31,7 @@ import litellm
 from langfuse_otel import LangfuseOtelLogger
 litellm.callbacks = [LangfuseOtelLogger()]
 """
+COST = "langfuse.observation.cost_details"
 DOTTED = "langfuse_otel.callback"
 LAUNCHER = [str(SCRIPTS / "opentelemetry-instrument")]
 # A name for each call, so that its span is found again.
@@ -85,17 +86,18 @@ def _calls() -> dict[str, str]:
 
 def _of_calls(check: str, spans: Mapping[str, list[ReceivedSpan]]) -> str:
     try:
-        {
+        explained = {
             "name": _is_plain,
             "stream": _is_streamed,
             "failure": _has_failed,
             "metadata": _has_metadata,
-            "usage and cost": _has_usage,
+            "usage": _has_usage,
+            "cost": _has_cost,
             "asyncio.run, end": _is_delivered_at_end,
         }[check](spans)
     except (AssertionError, KeyError, ValueError) as error:
         return f"{type(error).__name__}: {error}; spans {[*spans]}"
-    return OK
+    return explained or OK
 
 
 def _equal(found: object, expected: object) -> None:
@@ -123,7 +125,7 @@ def _has_failed(spans: Mapping[str, list[ReceivedSpan]]) -> None:
     [span] = spans["failure"]
     _equal(span.attributes["langfuse.observation.level"], "ERROR")
     _equal("overloaded" in span.attributes["langfuse.observation.status_message"], True)
-    _equal(span.json("langfuse.observation.cost_details"), {"total": 0})
+    _equal(span.json(COST), {"total": 0})
 
 
 def _has_metadata(spans: Mapping[str, list[ReceivedSpan]]) -> None:
@@ -132,15 +134,25 @@ def _has_metadata(spans: Mapping[str, list[ReceivedSpan]]) -> None:
             _equal(span.attributes["session.id"], "session-1")
             _equal(span.attributes["user.id"], "user-1")
             _equal(list(span.attributes["langfuse.trace.tags"]), ["a", "b"])
-            _equal(span.attributes["langfuse.trace.metadata.own"], "kept")
+            _equal(span.json("langfuse.observation.metadata")["own"], "kept")
 
 
 def _has_usage(spans: Mapping[str, list[ReceivedSpan]]) -> None:
     for name in ("plain", "stream"):
         [span] = spans[name]
         _equal(span.json("langfuse.observation.usage_details"), BUCKETS)
-        cost = span.json("langfuse.observation.cost_details")["total"]
-        _equal(0 < cost < 1, True)
+
+
+def _has_cost(spans: Mapping[str, list[ReceivedSpan]]) -> str | None:
+    """What LiteLLM names itself; of a stream it may name none."""
+    costs = [
+        span.json(COST)["total"] if COST in span.attributes else None
+        for name in ("plain", "stream")
+        for span in spans[name]
+    ]
+    _equal(isinstance(costs[0], float) and 0 < costs[0] < 1, True)
+    _equal(costs[1] in {costs[0], None}, True)
+    return NOT_OF_STREAMS if costs[1] is None else None
 
 
 def _is_delivered_at_end(spans: Mapping[str, list[ReceivedSpan]]) -> None:

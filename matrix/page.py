@@ -22,7 +22,8 @@ CHECKS = (
     "stream",
     "failure",
     "metadata",
-    "usage and cost",
+    "usage",
+    "cost",
     "asyncio.run, end",
     "no warning",
     "proxy",
@@ -30,8 +31,9 @@ CHECKS = (
 OK = "ok"
 BY_LAUNCHER = "launcher"
 NO_PROXY = "no proxy"
+NOT_OF_STREAMS = "not of streams"
 # What is no failure: the page says why.
-EXPLAINED = (BY_LAUNCHER, NO_PROXY)
+EXPLAINED = (BY_LAUNCHER, NO_PROXY, NOT_OF_STREAMS)
 
 INTRODUCTION = """\
 # Versions
@@ -47,8 +49,7 @@ EXPLANATION = """
 - **name**, **name, late**, **instance**, **launcher**: the ways in. `litellm.callbacks =
   ["langfuse_otel"]` with this library imported before LiteLLM or after it, an instance, and
   `opentelemetry-instrument`.
-- **stream**, **failure**, **metadata**, **usage and cost**: what arrives of such calls, sync and
-  async.
+- **stream**, **failure**, **metadata**, **usage**, **cost**: what arrives of such calls, sync and async.
 - **asyncio.run, end**: a program that ends right after its concurrent calls loses none.
 - **no warning**: LiteLLM's callback data holds all that is read of it.
 - **proxy**: LiteLLM's proxy with `callbacks: ["langfuse_otel.callback"]`, a call and a stream, until
@@ -61,6 +62,8 @@ EXPLANATION = """
 - `launcher`: this LiteLLM's proxy looks for a dotted name in a file beside its configuration alone.
   Start it with `opentelemetry-instrument litellm --config …`, without a callback in the
   configuration.
+- `not of streams`: this LiteLLM names no cost for a synchronous stream. Langfuse then prices it by
+  its own list, from usage and model.
 - `no proxy`: this release of `litellm[proxy]` could not be installed on the day of the run, for it
   pins a part that was not on the package index.
 
