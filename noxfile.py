@@ -74,6 +74,13 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session
+def record(session: nox.Session) -> None:
+    """Record what each LiteLLM gives its callbacks into `tests/payloads`: all, or `-- 1.110.0`."""
+    session.install("-e", ".", "uv>=0.9")
+    session.run("python", "-m", "matrix.record", *session.posargs, env=OFFLINE)
+
+
+@nox.session
 def package(session: nox.Session) -> None:
     """Build twice to the same bytes, and use the wheel as a typed consumer would."""
     session.install(*CONSTRAINTS, *nox.project.dependency_groups(PROJECT, "package"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,16 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matrix.combinations import all_combinations, both_ends, interpreter, with_litellm
+from matrix.environments import environment, run_in, wheel_into
 from matrix.page import CHECKS, EXPLAINED, OK, PAGE, page, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from matrix.combinations import Combination
-
-ROOT = Path(__file__).parents[1]
-AT_ONCE = 2
-CHECK_S = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +49,8 @@ def main() -> int:
         print(f"not tried, this machine has no Python {one.python}: {one}")
     here = [one for one in combinations if one not in missing]
     with tempfile.TemporaryDirectory() as folder:
-        wheel = _wheel(Path(folder))
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        wheel = wheel_into(Path(folder))
+        with ThreadPoolExecutor(asked.jobs) as pool:
             tried = list(pool.map(lambda one: _tried(one, wheel, Path(folder)), here))
     rows = [(one.combination, one.verdicts) for one in tried]
     print("\n" + table(rows))
@@ -71,18 +67,13 @@ def _arguments() -> argparse.Namespace:
         "--litellm", metavar="VERSION", help="try a release that is not in the table"
     )
     which.add_argument("--write-docs", action="store_true", help="write docs/versions.md")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at once")
     return parser.parse_args()
-
-
-def _wheel(folder: Path) -> Path:
-    _run("uv", "build", "--wheel", "--quiet", "--out-dir", str(folder / "dist"), str(ROOT))
-    [wheel] = (folder / "dist").glob("*.whl")
-    return wheel
 
 
 def _tried(combination: Combination, wheel: Path, folder: Path) -> Tried:
     try:
-        python = _environment(combination, wheel, folder / str(combination))
+        python = environment(combination, wheel, folder / str(combination))
         verdicts = _checked(python)
     except (subprocess.SubprocessError, json.JSONDecodeError) as error:
         said = str(getattr(error, "stderr", None) or error)[-1000:]
@@ -94,30 +85,10 @@ def _tried(combination: Combination, wheel: Path, folder: Path) -> Tried:
     return tried
 
 
-def _environment(combination: Combination, wheel: Path, folder: Path) -> Path:
-    """Return the interpreter of a new environment; without LiteLLM's proxy where it lacks a part."""
-    _run("uv", "venv", "--quiet", "--python", str(interpreter(combination.python)), str(folder))
-    python = folder / "bin/python"
-    install = ["uv", "pip", "install", "--quiet", "--python", str(python), f"{wheel}[launcher]"]
-    install.append(f"opentelemetry-sdk=={combination.opentelemetry}")
-    try:
-        _run(*install, f"litellm[proxy]=={combination.litellm}")
-    except subprocess.CalledProcessError:
-        _run(*install, f"litellm=={combination.litellm}")
-    return python
-
-
 def _checked(python: Path) -> dict[str, str]:
-    variables = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
-    said = _run(str(python), str(ROOT / "matrix/checks.py"), env=variables)
+    said = run_in(python, "checks.py")
     verdicts: dict[str, str] = json.loads(said.splitlines()[-1])["verdicts"]
     return verdicts
-
-
-def _run(*command: str, env: Mapping[str, str] | None = None) -> str:
-    return subprocess.run(
-        command, env=env, capture_output=True, text=True, timeout=CHECK_S, check=True
-    ).stdout
 
 
 if __name__ == "__main__":
