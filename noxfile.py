@@ -160,7 +160,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def compare(session: nox.Session) -> None:
     """Run what users expect with LiteLLM's own callback and with this library."""
-    _install(session, "benchmarks")
+    _install_newest(session, "benchmarks")
     session.run("python", "-m", "benchmarks", "compare", *session.posargs, env=OFFLINE)
 
 

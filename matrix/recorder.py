@@ -60,6 +60,7 @@ OPENAI: dict[str, tuple[str, dict[str, Any]]] = {
     "speech": ("speech", {"model": "openai/tts-1", "voice": "alloy", "input": "say this"}),
     "moderation": ("moderation", {"model": "omni-moderation-latest", "input": "bad"}),
 }
+FAILURE = "completion_failure"
 STREAM = {"stream": True, "stream_options": {"include_usage": True}}
 
 
@@ -97,19 +98,20 @@ async def _record(folder: Path) -> None:
     litellm.callbacks = [recorder]
     with Provider() as provider:
         for name, (function, given) in _calls(provider).items():
-            recorder.found = None
+            recorder.found, fails = None, False
             try:
                 answer = await getattr(litellm, f"a{function}")(**given, metadata=METADATA)
                 if given.get("stream"):
                     async for _ in answer:
                         pass
             except Exception as error:  # noqa: BLE001 - one is meant to fail; of others no file tells
+                fails = True
                 print(f"{name}: {type(error).__name__}")
             for _ in range(100):
                 if recorder.found:
                     break
                 await asyncio.sleep(0.05)
-            if recorder.found:
+            if recorder.found and fails is (name == FAILURE):
                 text = json.dumps(recorder.found, indent=1, sort_keys=True)
                 (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
@@ -123,7 +125,7 @@ def _calls(provider: Provider) -> dict[str, tuple[str, dict[str, Any]]]:
     return {
         **calls,
         "completion_stream": (function, chat | STREAM),
-        "completion_failure": (function, chat | {"api_base": provider.down}),
+        FAILURE: (function, chat | {"api_base": provider.down}),
         "responses_stream": ("responses", calls["responses"][1] | {"stream": True}),
         "rerank": ("rerank", {**rerank, **there, "api_base": f"{provider.root}/v2/rerank"}),
     }

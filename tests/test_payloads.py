@@ -86,8 +86,8 @@ def observed(path: Path) -> Observation:
 
 
 def test_releases() -> None:
-    """Every release that is tested is recorded, with every call type that it could make."""
-    assert {path.parent.name for path in FILES} == set(LITELLM)
+    """Releases that are tested are recorded, both ends among them, with every call type."""
+    assert {LITELLM[0], LITELLM[-1]} <= {path.parent.name for path in FILES} <= set(LITELLM)
     assert {path.stem for path in FILES} == set(EXPECTED)
 
 
