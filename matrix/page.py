@@ -32,8 +32,9 @@ OK = "ok"
 BY_LAUNCHER = "launcher"
 NO_PROXY = "no proxy"
 NOT_OF_STREAMS = "not of streams"
+NOT_TRIED = "not tried"
 # What is no failure: the page says why.
-EXPLAINED = (BY_LAUNCHER, NO_PROXY, NOT_OF_STREAMS)
+EXPLAINED = (BY_LAUNCHER, NO_PROXY, NOT_OF_STREAMS, NOT_TRIED)
 
 INTRODUCTION = """\
 # Versions
@@ -64,6 +65,7 @@ EXPLANATION = """
   configuration.
 - `not of streams`: this LiteLLM names no cost for a synchronous stream. Langfuse then prices it by
   its own list, from usage and model.
+- `not tried`: the machine of this run was too slow for it, or the check was not there yet.
 - `no proxy`: this release of `litellm[proxy]` could not be installed on the day of the run, for it
   pins a part that was not on the package index.
 
