@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from pathlib import Path
 
 import nox
 
@@ -14,16 +15,26 @@ nox.options.sessions = ["lint", "types", "docs", "demo", "tests", "browser"]
 
 # LiteLLM asks the network for its price list when it is imported, unless this is set.
 OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+# The time that archives say they were made at: 2026-01-01.
+EPOCH = {"SOURCE_DATE_EPOCH": "1767225600"}
+# What a green run was made of; `nox -s constraints` makes it anew.
+CONSTRAINTS = ("-c", "constraints.txt")
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
 def _install(session: nox.Session, group: str, extras: str = "") -> None:
-    session.install("-e", f".{extras}", *nox.project.dependency_groups(PROJECT, group))
+    groups = nox.project.dependency_groups(PROJECT, group)
+    session.install(*CONSTRAINTS, "-e", f".{extras}", *groups)
+
+
+def _install_newest(session: nox.Session, group: str) -> None:
+    """Peers and foreign receivers are installed as their users do, and want versions of their own."""
+    session.install("-e", ".", *nox.project.dependency_groups(PROJECT, group))
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    session.install(*CONSTRAINTS, *nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("validate-pyproject", "pyproject.toml")
@@ -56,6 +67,57 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def matrix(session: nox.Session) -> None:
+    """Try the versions of LiteLLM, OpenTelemetry and Python together: `-- --help` names the ways."""
+    session.install("-e", ".", "uv>=0.9")
+    session.run("python", "-m", "matrix", *session.posargs, env=OFFLINE)
+
+
+@nox.session
+def record(session: nox.Session) -> None:
+    """Record what each LiteLLM gives its callbacks into `tests/payloads`: all, or `-- 1.110.0`."""
+    session.install("-e", ".", "uv>=0.9")
+    session.run("python", "-m", "matrix.record", *session.posargs, env=OFFLINE)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build twice to the same bytes, and use the wheel as a typed consumer would."""
+    session.install(*CONSTRAINTS, *nox.project.dependency_groups(PROJECT, "package"))
+    folders = [Path(session.create_tmp()) / name for name in ("first", "second")]
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+        build = ("uv", "build", "--quiet", "--build-constraints", CONSTRAINTS[1])
+        session.run(*build, "--out-dir", str(folder), env=EPOCH)
+    built = sorted(path for path in folders[0].iterdir() if path.suffix in {".whl", ".gz"})
+    for path in built:
+        if path.read_bytes() != (folders[1] / path.name).read_bytes():
+            session.error(f"{path.name} is not the same when it is built again")
+    names = [str(path) for path in built]
+    session.run("twine", "check", "--strict", *names)
+    [wheel] = [name for name in names if name.endswith(".whl")]
+    session.run("check-wheel-contents", wheel)
+    session.run("validate-pyproject", "pyproject.toml")
+    session.install(*CONSTRAINTS, wheel)
+    session.run("langfuse-otel", "--version")
+    # Elsewhere, so that the wheel is read and not the checkout.
+    shutil.copy("tests/consumer.py", folders[1])
+    with session.chdir(folders[1]):
+        session.run("mypy", "--strict", "--config-file=", "consumer.py")
+        session.run("pyright", "consumer.py")
+
+
+@nox.session
+def constraints(session: nox.Session) -> None:
+    """Write the newest versions that go together into `constraints.txt`, for every Python."""
+    session.install("uv>=0.9")
+    groups = [f"--group={name}" for name in ("lint", "types", "tests", "docs", "package")]
+    form = ["--universal", "--python-version=3.10", "--no-annotate", "--no-header", "--quiet"]
+    out = ["--all-extras", "--upgrade", "--output-file=constraints.txt"]
+    session.run("uv", "pip", "compile", "pyproject.toml", *form, *groups, *out)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into `docs/_build`; every warning is an error."""
     _install(session, "docs", "[dev,prometheus]")
@@ -65,14 +127,14 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def demo(session: nox.Session) -> None:
     """Make LiteLLM calls without a key or a network and show their traces."""
-    session.install(".[dev]")
+    session.install(*CONSTRAINTS, ".[dev]")
     session.run("langfuse-otel", "demo")
 
 
 @nox.session
 def interop(session: nox.Session) -> None:
     """Send calls to Arize Phoenix, on loopback, and ask it what arrived."""
-    _install(session, "interop")
+    _install_newest(session, "interop")
     # Phoenix brings a plugin for pytest that warns when it is imported.
     alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     arguments = ["-p", "pytest_timeout", "interop", *session.posargs]
@@ -91,19 +153,19 @@ def browser(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure what a call costs, beside the peers: `nox -s bench -- --quick`."""
-    _install(session, "benchmarks")
+    _install_newest(session, "benchmarks")
     session.run("python", "-m", "benchmarks", "bench", *session.posargs, env=OFFLINE)
 
 
 @nox.session
 def compare(session: nox.Session) -> None:
     """Run what users expect with LiteLLM's own callback and with this library."""
-    _install(session, "benchmarks")
+    _install_newest(session, "benchmarks")
     session.run("python", "-m", "benchmarks", "compare", *session.posargs, env=OFFLINE)
 
 
 @nox.session
 def faults(session: nox.Session) -> None:
     """Let programs make calls under faults: `nox -s faults -- down_20_s`, or `-- --list`."""
-    _install(session, "benchmarks")
+    _install_newest(session, "benchmarks")
     session.run("python", "-m", "benchmarks", "faults", *session.posargs, env=OFFLINE)

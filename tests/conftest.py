@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from langfuse_otel import _call_masks, _masking, _pinned, _pipeline, _process, _routes, settings
+from langfuse_otel import (
+    _call_masks,
+    _guard,
+    _masking,
+    _pinned,
+    _pipeline,
+    _process,
+    _routes,
+    settings,
+)
 from langfuse_otel.testing import Collector
 
 if TYPE_CHECKING:
@@ -81,6 +90,7 @@ def fresh_process() -> Iterator[None]:
     _pipeline.of_environment.cache_clear()
     _pinned._calls.clear()
     _routes._warned.clear()
+    _guard._said.clear()
     _call_masks._functions.clear()
     _masking.configure(mask=None)
     settings._warn_once.cache_clear()

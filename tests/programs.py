@@ -41,6 +41,8 @@ def run_program(
     code: str,
     collector: Collector | None,
     launcher: Sequence[str] = (),
+    *,
+    timeout_s: float = 100,
     **changes: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run Python code in an interpreter of its own until it ends."""
@@ -49,6 +51,6 @@ def run_program(
         env=environment(collector, **changes),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=timeout_s,
         check=False,
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from langfuse_otel.testing import Collector
 
 MASTER_KEY = "sk-proxy-7f3c9a51e2d84b06"
-START_S = 90.0
+START_S = 240.0
 STOP_S = 20.0
 
 

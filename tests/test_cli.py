@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from langfuse_otel import _doctor, _rest
+from langfuse_otel._versions import LITELLM
 from langfuse_otel.cli import main
 from langfuse_otel.dev import LocalReceiver
 from langfuse_otel.settings import MISSING_KEYS
@@ -270,6 +271,26 @@ def test_check_litellm(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver)
 
     assert result.exit_code == 0, result.output
     assert "LiteLLM's callback langfuse_otel resolves to this library" in result.output
+
+
+@pytest.mark.parametrize(
+    ("litellm", "said", "code"),
+    [
+        (LITELLM[0], f"ok              LiteLLM {LITELLM[0]} is one that langfuse-otel ", 0),
+        ("99.1.0", "ok              LiteLLM 99.1.0 is newer than", 0),
+        ("1.74.9", "PROBLEM         LiteLLM 1.74.9 is older than", 1),
+    ],
+)
+def test_check_litellms_version(
+    monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver, litellm: str, said: str, code: int
+) -> None:
+    """`check --litellm` says whether this LiteLLM is one that was tested; too old is a problem."""
+    monkeypatch.setattr("langfuse_otel.cli.version", lambda _name: litellm)
+
+    result = check(monkeypatch, "--litellm", **keys(receiver))
+
+    assert said in result.output
+    assert result.exit_code == code
 
 
 def test_demo() -> None:

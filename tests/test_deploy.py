@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib.metadata import entry_points, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,3 +84,17 @@ def test_proxy() -> None:
     [config] = documents("litellm.yaml")
 
     assert config["litellm_settings"]["callbacks"] == ["langfuse_otel.callback"]
+
+
+def test_image() -> None:
+    """The Dockerfile has one base, installs an extra that there is, and starts what that brings."""
+    lines = (DEPLOY / "Dockerfile").read_text().splitlines()
+    steps = [line.split(maxsplit=1) for line in lines if line and not line.startswith("#")]
+    [installed] = [rest for name, rest in steps if name == "RUN"]
+    [entry] = [json.loads(rest) for name, rest in steps if name == "ENTRYPOINT"]
+
+    assert [name for name, _ in steps] == ["FROM", "RUN", "EXPOSE", "ENTRYPOINT", "CMD"]
+    assert ":latest" not in steps[0][1]
+    assert "proxy" in (metadata("langfuse-otel").get_all("Provides-Extra") or [])
+    assert installed.endswith("'langfuse-otel[proxy]'")
+    assert entry[0] in {script.name for script in entry_points(group="console_scripts")}

@@ -17,6 +17,7 @@ from langfuse_otel._counts import Stats
 from langfuse_otel._metadata import FIELDS
 from langfuse_otel._trace import DOCUMENTED
 from langfuse_otel._usage import _INPUT_PARTS, _OUTPUT_PARTS
+from langfuse_otel._versions import LITELLM, OPENTELEMETRY
 from langfuse_otel.dev._store import Store
 from programs import environment, run_program
 from test_attributes import FULL
@@ -103,6 +104,21 @@ def test_ci_runs_the_readme() -> None:
 def test_changelog_names_the_version() -> None:
     """The version that is built has its section in the changelog."""
     assert f"## {__version__} " in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_versions() -> None:
+    """The page shows what was tried of each version that the code calls tested, and nothing fails."""
+    page = (ROOT / "docs/versions.md").read_text()
+    rows = re.findall(r"^\| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| (.*) \|$", page, re.MULTILINE)
+
+    assert list(dict.fromkeys(row[0] for row in rows)) == list(LITELLM)
+    assert {row[1] for row in rows} == set(OPENTELEMETRY)
+    assert "fails" not in "".join(row[3] for row in rows)
+
+
+def test_oldest_litellm() -> None:
+    """The package asks for the oldest version that is tested."""
+    assert f'"litellm>={LITELLM[0]}"' in (ROOT / "pyproject.toml").read_text()
 
 
 def test_architecture_names_each_file() -> None:

@@ -23,6 +23,7 @@ PURE = (
     "_content",
     "_destination",
     "_facts",
+    "_guard",
     "_guardrails",
     "_hosts",
     "_identity",
@@ -48,6 +49,7 @@ PURE = (
     "_trust",
     "_uploads",
     "_usage",
+    "_versions",
 )
 HEAVY = ("opentelemetry", "httpx", "litellm")
 

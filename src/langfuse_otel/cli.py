@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from langfuse_otel._text import printable
 from langfuse_otel._version import __version__
+from langfuse_otel._versions import LITELLM, is_supported, standing_of
 from langfuse_otel.settings import Settings, warnings_about
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--litellm", "with_litellm", is_flag=True, help="Also ask LiteLLM about the name.")
+@click.option("--litellm", "with_litellm", is_flag=True, help="Also ask about LiteLLM.")
 def check(*, with_litellm: bool) -> None:
     """Show where spans go, ask the server, and send one test trace.
 
@@ -86,7 +88,16 @@ def _report(*, good: bool, text: str, cure: str) -> None:
 
 
 def _check_litellm() -> bool:
-    """Whether LiteLLM's name `langfuse_otel` resolves to this library."""
+    """Whether LiteLLM is none too old, and its name `langfuse_otel` resolves to this library."""
+    litellm = version("litellm")
+    standing = standing_of(litellm) or f"one that langfuse-otel {__version__} is tested with"
+    supported = is_supported(litellm)
+    cure = f"Upgrade it: pip install 'litellm>={LITELLM[0]}'"
+    _report(good=supported, text=f"LiteLLM {litellm} is {standing}", cure=cure)
+    return _check_name() and supported
+
+
+def _check_name() -> bool:
     from litellm.integrations.langfuse import langfuse_otel as module
 
     from langfuse_otel.logger import LangfuseOtelLogger  # noqa: PLC0415 - as above

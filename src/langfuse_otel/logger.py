@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from functools import partial
 from hashlib import sha256
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import litellm
@@ -17,6 +18,7 @@ from litellm.litellm_core_utils.redact_messages import should_redact_message_log
 from langfuse_otel import _call_masks, _links, _pinned, _process, _retries, _streams
 from langfuse_otel._ambient import parent_of_call
 from langfuse_otel._call import call_id_of, is_true, read_call
+from langfuse_otel._guard import warn_of_missing
 from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._identity import identify
 from langfuse_otel._litellm import (
@@ -93,8 +95,9 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         self._ambient: OrderedDict[str, Parent] = OrderedDict()
 
     @staticmethod
-    def get_langfuse_otel_config() -> None:
-        """Return no configuration; LiteLLM 1.74 asks for one before it constructs the logger."""
+    def get_langfuse_otel_config() -> SimpleNamespace:
+        """Return what LiteLLM (1.75 to 1.80) wants to know before it constructs the logger."""
+        return SimpleNamespace(protocol="console", otlp_auth_headers=None)
 
     @staticmethod
     def _get_langfuse_otel_host() -> str:
@@ -225,6 +228,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             pipeline = self._pipeline()
             if not pipeline.settings.enabled or _is_unwanted(kwargs, pipeline.spans):
                 return
+            if source is None:
+                warn_of_missing(kwargs, response, started, ended)
             call_id = call_id_of(kwargs) or ""
             pinned = _pinned.of_call(call_id)
             tenant = tenant_of(kwargs, pinned)

@@ -1,0 +1,41 @@
+"""The versions that this one is tested with; `docs/versions.md` shows what was tested. Pure."""
+
+from __future__ import annotations
+
+# The first LiteLLM that looks our class up when the name is used, some since, and the newest. `nox -s matrix` runs them all.
+LITELLM = ("1.75.6", "1.77.7", "1.80.11", "1.106.2")
+# What LiteLLM's proxy image pinned for long, and the newest.
+OPENTELEMETRY = ("1.33.1", "1.45.2")
+
+
+def standing_of(version: str) -> str:
+    """Say how a version of LiteLLM stands to those that are tested; empty if it is one of them."""
+    if version in LITELLM:
+        return ""
+    oldest, newest = LITELLM[0], LITELLM[-1]
+    if _numbers(version) < _numbers(oldest):
+        return f"older than {oldest}, the oldest that is supported"
+    if _numbers(version) > _numbers(newest):
+        return f"newer than {newest}, the newest that is tested"
+    return f"between versions that are tested, {_neighbours(version)}"
+
+
+def is_supported(version: str) -> bool:
+    """Whether a version of LiteLLM is none of the too old ones."""
+    return _numbers(version) >= _numbers(LITELLM[0])
+
+
+def _neighbours(version: str) -> str:
+    below = [tested for tested in LITELLM if _numbers(tested) < _numbers(version)]
+    return f"{below[-1]} and {LITELLM[len(below)]}"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The release without what follows it: 1.75.5.post2 is (1, 75, 5)."""
+    numbers = []
+    for part in version.split(".")[:3]:
+        digits = part[: len(part) - len(part.lstrip("0123456789"))]
+        if not digits:
+            break
+        numbers.append(int(digits))
+    return tuple(numbers)
