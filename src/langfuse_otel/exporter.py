@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.trace import Link
 
 from langfuse_otel import _process
 from langfuse_otel._backlog import Queued
@@ -19,6 +18,9 @@ from langfuse_otel._masking import Masking, mask_of
 from langfuse_otel._otlp import Part, parts_of
 from langfuse_otel._pipeline import is_sampled
 from langfuse_otel.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Link
 
 log = logging.getLogger("langfuse_otel")
 
