@@ -24,9 +24,7 @@ def test_frameworks(run: Callable[..., str], receiver: LocalReceiver, recipe: st
     assert (trace.name, trace.user_id, trace.session_id) == ("geography", "ada", "lesson-1")
 
 
-def test_beside_langfuse_sdk(
-    run: Callable[..., str], receiver: LocalReceiver, environment: dict[str, str]
-) -> None:
+def test_beside_langfuse_sdk(run: Callable[..., str], receiver: LocalReceiver) -> None:
     """The SDK's span and LiteLLM's generation are in one trace, each once."""
     run("recipes/beside_langfuse_sdk.py", LANGFUSE_HOST=receiver.url)
     [trace] = receiver.traces()

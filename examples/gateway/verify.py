@@ -23,11 +23,16 @@ QUESTIONS = (
 PATIENCE_S = 30.0
 
 
+def bearer(key: str) -> dict[str, str]:
+    """Return the header that a key is given in."""
+    return {"Authorization": f"Bearer {key}"}
+
+
 def ask(gateway: str, key: str, question: str) -> str:
     """Ask the gateway, and return the trace id that it answers with."""
     answer = httpx.post(
         f"{gateway}/v1/chat/completions",
-        headers={"Authorization": f"Bearer {key}"},
+        headers=bearer(key),
         json={"model": "house-model", "messages": [{"role": "user", "content": question}]},
         timeout=PATIENCE_S,
     )
@@ -61,7 +66,7 @@ def main(gateway: str) -> None:
         )
         if seen["userId"] != user or question not in str(generation["input"]):
             sys.exit(f"{trace_id} is the trace of another call")
-    page = httpx.get(f"{gateway}/metrics/", timeout=PATIENCE_S).text
+    page = httpx.get(f"{gateway}/metrics/", headers=bearer(QUESTIONS[0][0])).text
     if "litellm_proxy_total_requests_metric" not in page:
         sys.exit("Prometheus was told nothing")
 

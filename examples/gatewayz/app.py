@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI, Response
-from providers import ask
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 import langfuse_otel
 import langfuse_otel.asgi
+from providers import ProviderError, ask
 
 app = FastAPI()
 app.mount("/api/instrumentation", langfuse_otel.asgi.app)
@@ -58,6 +59,12 @@ async def rate(rating: Rating) -> dict[str, str]:
         trace_id=rating.trace_id, name="user_rating", value=rating.value, comment=rating.comment
     )
     return {"id": score_id}
+
+
+@app.exception_handler(ProviderError)
+async def failed(_request: Request, error: Exception) -> Response:
+    """Say that a provider failed; the trace has noted it already."""
+    return JSONResponse({"error": str(error)}, 502)
 
 
 async def traced(provider: str, asked: Conversation, response: Response) -> dict[str, Any]:
