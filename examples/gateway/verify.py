@@ -66,8 +66,8 @@ def main(gateway: str) -> None:
         )
         if seen["userId"] != user or question not in str(generation["input"]):
             sys.exit(f"{trace_id} is the trace of another call")
-    page = httpx.get(f"{gateway}/metrics/", headers=bearer(QUESTIONS[0][0])).text
-    if "litellm_proxy_total_requests_metric" not in page:
+    page = httpx.get(f"{gateway}/metrics/", headers=bearer(QUESTIONS[0][0]), timeout=PATIENCE_S)
+    if "litellm_proxy_total_requests_metric" not in page.text:
         sys.exit("Prometheus was told nothing")
 
 
