@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastapi import HTTPException
 from litellm.proxy._types import UserAPIKeyAuth
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ async def authenticate(_request: Request, api_key: str) -> UserAPIKeyAuth:
     """Return whose key it is.
 
     Raises:
-        PermissionError: it is nobody's; the proxy answers 401.
+        HTTPException: it is nobody's.
     """
     if api_key not in USERS:
-        raise PermissionError("unknown key")
+        raise HTTPException(401, "unknown key")
     user = USERS[api_key]
     return UserAPIKeyAuth(api_key=api_key, user_id=user, key_alias=f"key of {user}")
