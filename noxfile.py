@@ -11,7 +11,7 @@ import nox
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = True
-nox.options.sessions = ["lint", "types", "docs", "demo", "tests", "browser"]
+nox.options.sessions = ["lint", "types", "docs", "demo", "examples", "tests", "browser"]
 
 # LiteLLM asks the network for its price list when it is imported, unless this is set.
 OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
@@ -129,6 +129,16 @@ def demo(session: nox.Session) -> None:
     """Make LiteLLM calls without a key or a network and show their traces."""
     session.install(*CONSTRAINTS, ".[dev]")
     session.run("langfuse-otel", "demo")
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Run the gateways and the recipes beside a local receiver."""
+    _install(session, "examples", "[dev,proxy]")
+    session.run("pytest", "examples", *session.posargs, env=OFFLINE)
+    # The oldest Langfuse SDK that stands on OpenTelemetry.
+    session.install("langfuse==3.0.0")
+    session.run("pytest", "examples", "-k", "langfuse_sdk", env=OFFLINE)
 
 
 @nox.session

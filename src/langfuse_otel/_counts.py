@@ -48,7 +48,7 @@ class Stats:
     `spooled` are on disk and not delivered yet; `recovered` says how many of the created came from
     what an earlier process left there. `dropped` counts by reason: `not_sampled`, `no_destination`,
     `incomplete_credentials` and `host_not_allowed` (of calls that name a project themselves),
-    `unreadable` (LiteLLM's data), `unencodable`, `queue_full`, `spool_full`, `spool_lost` (its file
+    `unreadable` (LiteLLM's data, or a span for a filter), `unencodable`, `queue_full`, `spool_full`, `spool_lost` (its file
     is gone), `set_aside` (of an earlier process, for `langfuse-otel drain`), `rejected`, `too_large`,
     `shutdown`. `retries` counts requests to be sent again,
     `bytes_sent` the bodies of those that were taken, `spool_errors` batches that the disk did not

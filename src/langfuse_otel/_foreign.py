@@ -103,6 +103,7 @@ _PATTERNS = tuple(
 )
 # What Langfuse drops, or the whole observation with it, where it is no JSON object.
 _OBJECTS = frozenset({*_NAMES["metadata"], "llm.invocation_parameters"})
+_SCALARS = frozenset({"string_value", "bool_value", "int_value", "double_value"})
 _ANSWERS = re.compile(r"gen_ai\.(?:choice|content\.completion|assistant)")
 
 
@@ -125,6 +126,29 @@ def strip_span(span: Span) -> None:
     """Take input, output and error texts out of a span."""
     _see(span, lambda _, kind: kind == "metadata")
     span.status.message = ""
+
+
+def flatten_span(span: Span) -> None:
+    """Give each attribute a form that Langfuse (4.16) reads: a text, a number, True or False, a list.
+
+    Of maps, bytes and what is empty it would show the wrapper. They become JSON, bytes as Base64,
+    and None goes.
+    """
+    for holder in (span, *span.events, *span.links):
+        for index in reversed(range(len(holder.attributes))):
+            value = holder.attributes[index].value
+            if value.WhichOneof("value") is None:
+                del holder.attributes[index]
+            elif not _is_plain(value):
+                value.string_value = _text(_data(value))
+
+
+def _is_plain(value: AnyValue) -> bool:
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        items = value.array_value.values
+        return bool(items) and all(i.WhichOneof("value") in _SCALARS for i in items)
+    return kind in _SCALARS
 
 
 def _see(span: Span, seen: Callable[[KeyValue, Content], bool]) -> None:
