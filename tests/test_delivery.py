@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import threading
 import time
 from collections import deque
@@ -527,3 +528,12 @@ def test_backoff(failures: int, jitter: float, seconds: float) -> None:
     make: Callable[[], float] = lambda: jitter  # noqa: E731
 
     assert backoff_s(failures, make) == seconds
+
+
+def test_random_stays_the_programs() -> None:
+    """A wait of ours takes none of the numbers that a program has seeded."""
+    before = random.getstate()
+    wait_s = backoff_s(3)
+
+    assert 2 <= wait_s <= 4
+    assert random.getstate() == before

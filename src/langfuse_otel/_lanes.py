@@ -6,10 +6,10 @@ A destination that has failed delays no other. As the backlog, without threads, 
 from __future__ import annotations
 
 import heapq
-import random
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import count
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -199,7 +199,11 @@ class Lanes:
             self._lanes.pop(destination, None)
 
 
-def backoff_s(failures: int, jitter: Callable[[], float] = random.random) -> float:
+# A program that seeds `random` gets the same numbers with and without us.
+_random = SystemRandom().random
+
+
+def backoff_s(failures: int, jitter: Callable[[], float] = _random) -> float:
     """Return the seconds to wait after `failures` earlier ones: doubling, half of it random."""
     longest = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures, 10))
     return longest * (0.5 + jitter() / 2)
