@@ -142,7 +142,7 @@ def prompt_from(given: object) -> Prompt | None:
 def prompt_named(name: object, version: object) -> Prompt | None:
     """Return a prompt where both are valid."""
     number = _whole_number(version)
-    if not (name and isinstance(name, str)) or number is None:
+    if not (isinstance(name, str) and name) or number is None:
         return None
     return Prompt(clean(name), number)
 
