@@ -20,8 +20,8 @@ from langfuse_otel import (
     _pinned,
     _pipeline,
     _process,
+    _read_settings,
     _routes,
-    settings,
 )
 from langfuse_otel.testing import Collector
 
@@ -93,7 +93,7 @@ def fresh_process() -> Iterator[None]:
     _guard._said.clear()
     _call_masks._functions.clear()
     _masking.configure(mask=None)
-    settings._warn_once.cache_clear()
+    _read_settings._warn_once.cache_clear()
     logging.getLogger("langfuse_otel").setLevel(logging.NOTSET)
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from langfuse_otel._clues import clues_of, what_decides
 from langfuse_otel._identity import identify
 from langfuse_otel._limits import short_text
+from langfuse_otel._read_settings import read_settings
 from langfuse_otel._records import Defaults
-from langfuse_otel.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from langfuse_otel.settings import environment_name, read_settings
+from langfuse_otel._read_settings import read_settings
+from langfuse_otel.settings import environment_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,12 +15,13 @@ from langfuse_otel._backlog import Queued
 from langfuse_otel._identity import identify
 from langfuse_otel._masking import Masking, mask_of, masked, without_content
 from langfuse_otel._otlp import Part
+from langfuse_otel._read_settings import read_settings
 from langfuse_otel._records import Defaults, finished_of
 from langfuse_otel._routes import Routes
 from langfuse_otel._spans import part_of, resource_of
 from langfuse_otel._tenants import NOBODY
 from langfuse_otel._trace import completed
-from langfuse_otel.settings import environment_name, names_of, read_settings
+from langfuse_otel.settings import environment_name, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from langfuse_otel._process import stats
-from langfuse_otel.settings import environment_name, read_settings
+from langfuse_otel._read_settings import read_settings
+from langfuse_otel.settings import environment_name
 
 if TYPE_CHECKING:
     from langfuse_otel._counts import Stats

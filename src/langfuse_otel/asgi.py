@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic_core import to_json
 
 from langfuse_otel._process import aflush
+from langfuse_otel._read_settings import read_settings
 from langfuse_otel._status import health, status
-from langfuse_otel.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from pydantic import ValidationError
 
+from langfuse_otel._read_settings import warnings_about
 from langfuse_otel._text import printable
 from langfuse_otel._version import __version__
 from langfuse_otel._versions import LITELLM, is_supported, standing_of
-from langfuse_otel.settings import Settings, warnings_about
+from langfuse_otel.settings import Settings
 
 if TYPE_CHECKING:
     from typing import BinaryIO

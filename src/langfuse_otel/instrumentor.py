@@ -8,7 +8,7 @@ import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 import langfuse_otel  # noqa: F401 - takes the callback's name
-from langfuse_otel.settings import read_settings
+from langfuse_otel._read_settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -30,6 +30,7 @@ from langfuse_otel._litellm import (
     unread_observation_of,
 )
 from langfuse_otel._pipeline import Pipeline
+from langfuse_otel._read_settings import read_settings
 from langfuse_otel._records import Finished, finished_of
 from langfuse_otel._redaction import (
     ALL_REDACTED,
@@ -40,7 +41,7 @@ from langfuse_otel._redaction import (
     is_redacted,
 )
 from langfuse_otel._tenants import tenant_of
-from langfuse_otel.settings import Settings, read_settings
+from langfuse_otel.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -6,16 +6,14 @@ them by a test. Nothing is read at import.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
-from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from opentelemetry.util.re import parse_env_headers
-from pydantic import AfterValidator, AliasChoices, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from langfuse_otel._destination import (
@@ -33,8 +31,6 @@ from langfuse_otel._text import clean
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
-
-log = logging.getLogger("langfuse_otel")
 
 MISSING_KEYS = (
     "LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY must be set. Create a key pair in Langfuse under "
@@ -336,12 +332,6 @@ class Settings(BaseSettings):
         examples=["Authorization=Basic ..."],
     )
 
-    _arguments: frozenset[str] = PrivateAttr(frozenset())
-
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self._arguments = frozenset(arguments)
-
     user_from: Unquoted = Field(
         ",".join(USER_FROM),
         validation_alias="LANGFUSE_OTEL_USER_FROM",
@@ -383,6 +373,12 @@ class Settings(BaseSettings):
         description="Address of Langfuse's pages, where it differs from the host.",
         examples=["https://langfuse.example.com"],
     )
+
+    _arguments: frozenset[str] = PrivateAttr(frozenset())
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._arguments = frozenset(arguments)
 
     @classmethod
     def settings_customise_sources(
@@ -483,6 +479,14 @@ def proxy_of(url: str) -> str | None:
     return named if "://" in named else f"http://{named}"
 
 
+def host_or_text(host: str) -> str:
+    """Return the address that `host` means, or the text itself where it means none."""
+    try:
+        return host_url(host)
+    except ValueError:
+        return host
+
+
 def _keys(settings: Settings) -> tuple[str, str] | None:
     secret = settings.secret_key and unquoted(settings.secret_key.get_secret_value())
     return (settings.public_key, secret) if settings.public_key and secret else None
@@ -495,94 +499,6 @@ def variables(name: str) -> tuple[str, ...]:
     return tuple(str(choice) for choice in choices)
 
 
-def read_settings(**arguments: Any) -> Settings:
-    """Read the settings for a caller that must not fail: what is invalid is warned of and left out.
-
-    Arguments that are None count as not given.
-    """
-    given = {name: value for name, value in arguments.items() if value is not None}
-    try:
-        settings = Settings(**given)
-    except ValidationError as error:
-        settings = _without_invalid(error, given)
-    for text in warnings_about(settings):
-        _warn_once(text)
-    return settings
-
-
-@cache
-def _warn_once(text: str) -> None:
-    log.warning("langfuse-otel: %s", text)
-
-
-def _without_invalid(error: ValidationError, given: dict[str, Any]) -> Settings:
-    defaults = {name: info.default for name, info in Settings.model_fields.items()}
-    for problem in error.errors(include_input=False, include_url=False, include_context=False):
-        name = _field_of(str(problem["loc"][0]))
-        _warn_once(f"{problem['loc'][0]} is invalid ({problem['msg']}); using its default")
-        given = {**given, name: defaults[name]}
-    return Settings(**given)
-
-
-def _field_of(location: str) -> str:
-    by_variable = {v: name for name in Settings.model_fields for v in variables(name)}
-    return by_variable.get(location, location)
-
-
-def warnings_about(settings: Settings) -> list[str]:
-    """Return what a user should know about the settings: each a sentence with its cure, no secrets."""
-    return [
-        *_host_warnings(settings),
-        *_quote_warnings(settings),
-        *_environment_warnings(settings),
-        *_name_warnings(settings),
-    ]
-
-
-def _host_warnings(settings: Settings) -> list[str]:
-    found = {v: text for v in variables("host") if (text := unquoted(os.environ.get(v, "")))}
-    different = {host_or_text(value) for value in found.values()}
-    if len(different) < 2 or settings.source("host") == "argument":  # noqa: PLR2004
-        return []
-    used, *ignored = found
-    return [f"{used} wins over {', '.join(ignored)}, which differ; set only one"]
-
-
-def host_or_text(host: str) -> str:
-    """Return the address that `host` means, or the text itself where it means none."""
-    try:
-        return host_url(host)
-    except ValueError:
-        return host
-
-
-def _quote_warnings(settings: Settings) -> list[str]:
-    return [
-        f"removed quotes or white space around {variable}"
-        for name in ("public_key", "secret_key", "host")
-        if settings.source(name) != "argument"
-        for variable in variables(name)
-        if (value := os.environ.get(variable)) and unquoted(value) != value
-    ]
-
-
-def _environment_warnings(settings: Settings) -> list[str]:
-    given = settings.environment
-    if given is None or environment_name(given) == given:
-        return []
-    sent = environment_name(given) or "default"
-    return [f"Langfuse does not take the environment {given!r}; sending {sent!r}"]
-
-
-def _name_warnings(settings: Settings) -> list[str]:
-    return [
-        f"{_set_by(settings, field)} knows no {name!r}; write any of {', '.join(known)}"
-        for field, known in (("user_from", USER_FROM), ("spans", SPANS))
-        for name in names_of(getattr(settings, field))
-        if name not in known
-    ]
-
-
-def _set_by(settings: Settings, field: str) -> str:
-    source = settings.source(field)
-    return field if source == "argument" else source
+def variable_text(variable: str) -> str:
+    """Return what a variable holds, quotes and white space included; "" where it is not set."""
+    return os.environ.get(variable, "")

@@ -14,9 +14,10 @@ from langfuse_otel._masking import Masking, mask_of
 from langfuse_otel._otlp import request_of
 from langfuse_otel._pipeline import _encoded
 from langfuse_otel._process import limits_of
+from langfuse_otel._read_settings import _warn_once, read_settings
 from langfuse_otel._routes import Routes, _warned
 from langfuse_otel._tenants import NOBODY
-from langfuse_otel.settings import Settings, _warn_once, read_settings, variables
+from langfuse_otel.settings import Settings, variables
 from langfuse_otel.testing import _spans_of
 from strategies import bounded
 

@@ -1,0 +1,111 @@
+"""The settings for a caller that must not fail, and what a user should know about them.
+
+What is invalid is warned of and left out; what is odd is warned of and taken.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import Any
+
+from pydantic import ValidationError
+
+from langfuse_otel._destination import unquoted
+from langfuse_otel.settings import (
+    SPANS,
+    USER_FROM,
+    Settings,
+    environment_name,
+    host_or_text,
+    names_of,
+    variable_text,
+    variables,
+)
+
+log = logging.getLogger("langfuse_otel")
+
+
+def read_settings(**arguments: Any) -> Settings:
+    """Read the settings for a caller that must not fail: what is invalid is warned of and left out.
+
+    Arguments that are None count as not given.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        settings = _without_invalid(error, given)
+    for text in warnings_about(settings):
+        _warn_once(text)
+    return settings
+
+
+@cache
+def _warn_once(text: str) -> None:
+    log.warning("langfuse-otel: %s", text)
+
+
+def _without_invalid(error: ValidationError, given: dict[str, Any]) -> Settings:
+    defaults = {name: info.default for name, info in Settings.model_fields.items()}
+    for problem in error.errors(include_input=False, include_url=False, include_context=False):
+        name = _field_of(str(problem["loc"][0]))
+        _warn_once(f"{problem['loc'][0]} is invalid ({problem['msg']}); using its default")
+        given = {**given, name: defaults[name]}
+    return Settings(**given)
+
+
+def _field_of(location: str) -> str:
+    by_variable = {v: name for name in Settings.model_fields for v in variables(name)}
+    return by_variable.get(location, location)
+
+
+def warnings_about(settings: Settings) -> list[str]:
+    """Return what a user should know about the settings: each a sentence with its cure, no secrets."""
+    return [
+        *_host_warnings(settings),
+        *_quote_warnings(settings),
+        *_environment_warnings(settings),
+        *_name_warnings(settings),
+    ]
+
+
+def _host_warnings(settings: Settings) -> list[str]:
+    found = {v: text for v in variables("host") if (text := unquoted(variable_text(v)))}
+    different = {host_or_text(value) for value in found.values()}
+    if len(different) < 2 or settings.source("host") == "argument":  # noqa: PLR2004
+        return []
+    used, *ignored = found
+    return [f"{used} wins over {', '.join(ignored)}, which differ; set only one"]
+
+
+def _quote_warnings(settings: Settings) -> list[str]:
+    return [
+        f"removed quotes or white space around {variable}"
+        for name in ("public_key", "secret_key", "host")
+        if settings.source(name) != "argument"
+        for variable in variables(name)
+        if (value := variable_text(variable)) and unquoted(value) != value
+    ]
+
+
+def _environment_warnings(settings: Settings) -> list[str]:
+    given = settings.environment
+    if given is None or environment_name(given) == given:
+        return []
+    sent = environment_name(given) or "default"
+    return [f"Langfuse does not take the environment {given!r}; sending {sent!r}"]
+
+
+def _name_warnings(settings: Settings) -> list[str]:
+    return [
+        f"{_set_by(settings, field)} knows no {name!r}; write any of {', '.join(known)}"
+        for field, known in (("user_from", USER_FROM), ("spans", SPANS))
+        for name in names_of(getattr(settings, field))
+        if name not in known
+    ]
+
+
+def _set_by(settings: Settings, field: str) -> str:
+    source = settings.source(field)
+    return field if source == "argument" else source
