@@ -38,6 +38,15 @@ def test_trace_id(receiver: LocalReceiver) -> None:
     assert [trace.id for trace in receiver.traces()] == [found]
 
 
+def test_trace_id_of_no_text(receiver: LocalReceiver) -> None:
+    """What is no text, where LiteLLM's trace id should stand, decides nothing, before and after."""
+    response = complete(litellm_trace_id={"not": "a text"})
+    found = langfuse_otel.trace_id(response)
+    langfuse_otel.flush(20)
+
+    assert [trace.id for trace in receiver.traces()] == [found]
+
+
 def test_trace_id_of_a_stream(receiver: LocalReceiver) -> None:
     """A stream tells its trace before it is read."""
     stream = complete(stream=True, metadata={"trace_id": "0af7651916cd43dd8448eb211c80319c"})

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._call import Call, call_id_of, is_true, mapping_of, read_call, text_of
+from langfuse_otel._call import Call, call_id_of, read_call
 from langfuse_otel._identity import parent_of, without_context
 from langfuse_otel._limits import short_text
 from langfuse_otel._metadata import decisive
 from langfuse_otel._records import Clues, Defaults, Parent
 from langfuse_otel._trust import distrusted
+from langfuse_otel._values import is_true, mapping_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,7 @@ def what_decides(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     body = mapping_of(request.get("body"))
     return {
         "litellm_call_id": call_id_of(kwargs),
-        "litellm_trace_id": _trace_of_litellm(kwargs),
+        "litellm_trace_id": _short_id(kwargs.get("litellm_trace_id")),
         "litellm_params": {
             "metadata": _decisive(params.get("metadata")),
             "litellm_metadata": _decisive(params.get("litellm_metadata")),
@@ -61,8 +62,14 @@ def _short_headers(headers: object) -> dict[str, Any]:
     }
 
 
-def _trace_of_litellm(kwargs: Mapping[str, Any]) -> str | None:
-    found = text_of(kwargs.get("litellm_trace_id"))
+def _trace_of_litellm(call: Call) -> str | None:
+    """The payload's is a text in any case, made of whatever the caller gave."""
+    given = call.kwargs.get("litellm_trace_id")
+    return _short_id(call.payload.get("trace_id") if given is None else given)
+
+
+def _short_id(value: object) -> str | None:
+    found = text_of(value)
     return short_text(found) if found else None
 
 
@@ -83,7 +90,7 @@ def clues_from(
         existing_trace_id=call.text("existing_trace_id"),
         parent_observation_id=call.text("parent_observation_id"),
         generation_id=call.text("generation_id"),
-        litellm_trace_id=_trace_of_litellm(call.kwargs) or text_of(call.payload.get("trace_id")),
+        litellm_trace_id=_trace_of_litellm(call),
         attempt=attempt,
         is_superseded=is_superseded,
         remote=_remote(call),
