@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
-from langfuse_otel._usage import members
+from langfuse_otel._values import members
 from routes import Provider
 
 if TYPE_CHECKING:

@@ -49,6 +49,7 @@ PURE = (
     "_trust",
     "_uploads",
     "_usage",
+    "_values",
     "_versions",
 )
 HEAVY = ("opentelemetry", "httpx", "litellm")

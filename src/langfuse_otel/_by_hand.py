@@ -11,12 +11,12 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
-from langfuse_otel._call import mapping_of, text_of, texts_of
 from langfuse_otel._litellm import nanoseconds_of
 from langfuse_otel._records import Level, Observation
 from langfuse_otel._text import clean, json_text, message_of
 from langfuse_otel._trace import MAX_NAME, prompt_from
-from langfuse_otel._usage import cost_of, is_cost, members, tokens, usage_of
+from langfuse_otel._usage import cost_of, is_cost, tokens, usage_of
+from langfuse_otel._values import mapping_of, members, text_of, texts_of
 
 if TYPE_CHECKING:
     from datetime import datetime

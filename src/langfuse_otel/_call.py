@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langfuse_otel._limits import short_text
 from langfuse_otel._metadata import CallMetadata, call_metadata
-from langfuse_otel._text import clean, digits
+from langfuse_otel._values import mapping_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Call(NamedTuple):
@@ -44,34 +45,3 @@ def call_id_of(kwargs: Mapping[str, Any]) -> str | None:
     """Return LiteLLM's id of the call that these callback arguments are about, made short."""
     found = text_of(kwargs.get("litellm_call_id"))
     return short_text(found) if found else None
-
-
-def is_true(value: object) -> bool:
-    """Whether a flag is set; in doubt it is, for a mask that fails open leaks."""
-    if isinstance(value, str):
-        return value.strip().lower() not in {"", "false", "0", "no", "off", "none", "null"}
-    return bool(value)
-
-
-def texts_of(values: object) -> tuple[str, ...]:
-    """Return the scalars of a list as texts, a single one as a list of it, else nothing."""
-    given = [values] if isinstance(values, str) else values
-    if not isinstance(given, (list, tuple, set, frozenset)):
-        return ()
-    return tuple(text for value in given if (text := text_of(value)))
-
-
-def mapping_of(value: object) -> Mapping[str, Any]:
-    """Return a mapping, an empty one for anything else."""
-    return value if isinstance(value, (dict, Mapping)) else {}
-
-
-def text_of(value: object) -> str | None:
-    """Return a scalar as text; None for nothing, for empty text and for what is no scalar."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return clean(value) or None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return digits(value)
-    return str(value) if isinstance(value, (float, UUID)) else None

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._call import mapping_of, text_of
 from langfuse_otel._masking import mask_of_texts
+from langfuse_otel._values import mapping_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._text import clean
-from langfuse_otel._usage import members, part
+from langfuse_otel._values import members, part
 
 if TYPE_CHECKING:
     from langfuse_otel._records import ObservationType

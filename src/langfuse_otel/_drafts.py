@@ -15,10 +15,10 @@ from uuid import uuid4
 from langfuse_otel import _pipeline
 from langfuse_otel._ambient import OurSpan, parent_of
 from langfuse_otel._by_hand import as_sent, as_trace, changed
-from langfuse_otel._call import text_of
 from langfuse_otel._identity import identify
 from langfuse_otel._records import Clues, Observation, Parent, finished_of
 from langfuse_otel._trace import completed
+from langfuse_otel._values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

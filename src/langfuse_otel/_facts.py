@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._call import Call, call_id_of, is_true, mapping_of, text_of
+from langfuse_otel._call import Call, call_id_of
 from langfuse_otel._limits import short_text
-from langfuse_otel._usage import part
+from langfuse_otel._values import is_true, mapping_of, part, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +94,7 @@ def _without(given: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
 def _chosen(container: object, names: frozenset[str]) -> dict[str, Any]:
     found = mapping_of(container)
     shared = names & found.keys()
-    return {name: _short(found[name]) for name in sorted(shared)} if shared else {}
+    return {name: _short(value) for name in sorted(shared) if (value := found[name]) is not None}
 
 
 def _short(value: object) -> object:

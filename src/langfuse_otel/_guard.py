@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._content import kind_of
-from langfuse_otel._usage import part
+from langfuse_otel._values import part
 from langfuse_otel._version import __version__
 from langfuse_otel._versions import standing_of
 

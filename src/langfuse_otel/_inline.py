@@ -106,7 +106,7 @@ def without_media(observation: Observation, shown: Shown) -> tuple[Observation, 
         return changed
 
     texts = (o.input, o.output, o.metadata, o.trace.input, o.trace.output, o.trace.metadata)
-    if not any(text is not None and _MAY_HOLD_MEDIA(text) for text in texts):
+    if not any(map(_MAY_HOLD_MEDIA, filter(None, texts))):
         return observation, ()
     return _with_content(observation, seen), tuple(uses.values())
 

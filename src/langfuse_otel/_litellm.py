@@ -12,7 +12,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langfuse_otel._call import Call, mapping_of, read_call, text_of
+from langfuse_otel._call import Call, read_call
 from langfuse_otel._call_masks import mask_of_call
 from langfuse_otel._clues import clues_from, id_of
 from langfuse_otel._content import Kind, default_name, kind_of, model_name
@@ -33,7 +33,8 @@ from langfuse_otel._secrets import without_secrets
 from langfuse_otel._text import json_text, message_of
 from langfuse_otel._trace import MAX_NAME, documented_of, prompt_of, trace_fields
 from langfuse_otel._trust import distrusted
-from langfuse_otel._usage import cost_of, part, usage_of
+from langfuse_otel._usage import cost_of, usage_of
+from langfuse_otel._values import mapping_of, part, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -184,9 +185,10 @@ def is_proxied(kwargs: Mapping[str, Any]) -> bool:
 
 def is_cut_short(kwargs: Mapping[str, Any]) -> bool:
     """Whether a stream of Anthropic's has not come to its end: LiteLLM notes if it has."""
+    if kwargs.get("prompt_cache_response_complete") is not False:
+        return False
     operation, provider = kind_of(kwargs).operation, kwargs.get("custom_llm_provider")
-    is_message = operation == "chat" or (operation == "pass_through" and provider == "anthropic")
-    return is_message and kwargs.get("prompt_cache_response_complete") is False
+    return operation == "chat" or (operation == "pass_through" and provider == "anthropic")
 
 
 def is_unauthenticated(kwargs: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from langfuse_otel._limits import MAX_METADATA, short_list, short_text, small_metadata
 from langfuse_otel._text import json_text
+from langfuse_otel._values import mapping_of
 
 # Fields that mean something to Langfuse. Each may be written with the prefix `langfuse_`, too.
 FIELDS = (
@@ -69,11 +70,8 @@ _DECIDING = (
     "generation_id",
     "ignore_context_propagation",
 )
-_DECISIVE = (
-    *_DECIDING,
-    *(PREFIX + name for name in _DECIDING),
-    *KNOWN,
-    "inherited_tags",
+_DECISIVE = frozenset(
+    {*_DECIDING, *(PREFIX + name for name in _DECIDING), *KNOWN, "inherited_tags"}
 )
 
 # What LiteLLM's router and SDK put into the caller's metadata ...
@@ -154,7 +152,7 @@ def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
     Args:
         params: LiteLLM's `litellm_params` of the call.
     """
-    request = _mapping(params.get("proxy_server_request"))
+    request = mapping_of(params.get("proxy_server_request"))
     known = _known(params)
     inlets = _proxy_inlets(params, request, known) if request else _sdk_inlets(params)
     foreign = _PROXYS if request else _ROUTERS
@@ -202,14 +200,14 @@ def _kept(value: Any) -> tuple[Any, int]:
 
 def decisive(metadata: object) -> dict[str, Any]:
     """Return as much of one dictionary of metadata as decides about trace, parent and id."""
-    given = _mapping(metadata)
-    found = {name: given[name] for name in _DECISIVE if name in given}
-    return {k: short_text(v) if isinstance(v, str) else v for k, v in found.items()}
+    given = mapping_of(metadata)
+    names = _DECISIVE & given.keys() if given else ()
+    return {k: short_text(v) if isinstance(v := given[k], str) else v for k in names}
 
 
 def _sdk_inlets(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     """The weakest first."""
-    return _mapping(params.get("litellm_metadata")), _mapping(params.get("metadata"))
+    return mapping_of(params.get("litellm_metadata")), mapping_of(params.get("metadata"))
 
 
 def _proxy_inlets(
@@ -220,13 +218,13 @@ def _proxy_inlets(
     LiteLLM keeps the body's metadata as `requester_metadata` and adds its own to the dictionary
     beside it, which is named `metadata` on some routes and `litellm_metadata` on others.
     """
-    merged = {**_mapping(params.get("litellm_metadata")), **_mapping(params.get("metadata"))}
-    body = _mapping(request.get("body"))
+    merged = {**mapping_of(params.get("litellm_metadata")), **mapping_of(params.get("metadata"))}
+    body = mapping_of(request.get("body"))
     tags = _tags((known or merged).get("tags"), known.get("inherited_tags"))
     return (
-        from_headers(_mapping(request.get("headers"))),
-        _mapping(body.get("litellm_metadata")),
-        {**_mapping(merged.get("requester_metadata")), **({"tags": tags} if tags else {})},
+        from_headers(mapping_of(request.get("headers"))),
+        mapping_of(body.get("litellm_metadata")),
+        {**mapping_of(merged.get("requester_metadata")), **({"tags": tags} if tags else {})},
     )
 
 
@@ -239,8 +237,11 @@ def _tags(put_together: Any, inherited: Any) -> Any:
 
 def _known(params: Mapping[str, Any]) -> Mapping[str, Any]:
     """The dictionary in which the proxy says what it knows of key and team; empty without one."""
-    inlets = (_mapping(params.get(name)) for name in ("litellm_metadata", "metadata"))
-    return next((inlet for inlet in inlets if inlet and not KNOWN.isdisjoint(inlet)), {})
+    for name in ("litellm_metadata", "metadata"):
+        inlet = mapping_of(params.get(name))
+        if inlet and not KNOWN.isdisjoint(inlet):
+            return inlet
+    return {}
 
 
 def _pinned(known: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,9 +249,9 @@ def _pinned(known: Mapping[str, Any]) -> dict[str, Any]:
 
     Of a request that is passed through LiteLLM (1.106) gives the key's alone, by another name.
     """
-    team = _fields(_mapping(known.get("user_api_key_team_metadata")))
+    team = _fields(mapping_of(known.get("user_api_key_team_metadata")))
     of_key = known.get("user_api_key_metadata") or known.get("user_api_key_auth_metadata")
-    key = _fields(_mapping(of_key))
+    key = _fields(mapping_of(of_key))
     return {name: value for name, value in {**team, **key}.items() if name != "tags"}
 
 
@@ -313,7 +314,3 @@ def _fields(inlet: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_foreign(key: object, foreign: frozenset[str]) -> bool:
     return key in foreign or str(key).startswith(_RESERVED_PREFIXES)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, (dict, Mapping)) else {}

@@ -158,7 +158,13 @@ def span(
         _KIND,
         _SMALL[KIND_CLIENT],
         _TIMES.pack(b"\x39", started_ns, b"\x41", ended_ns),
-        *[piece for item in attributes.items() for piece in _attribute_pieces(*item)],
+    ]
+    for key, value in attributes.items():
+        if value.__class__ is str and len(value) <= MAX_REMEMBERED:
+            fields.append(_short_text(key, value))
+        else:
+            fields += _attribute_pieces(key, value)
+    fields += [
         _status(error),
         _FLAGS,
         flags.to_bytes(4, "little"),
@@ -191,8 +197,6 @@ def _attribute_pieces(key: str, value: AttributeValue) -> Sequence[bytes]:
     """A long text is a piece of its own, so that it is copied once, into the span."""
     if value.__class__ is not str:
         return (_attribute(_ATTRIBUTES, key, value),)
-    if len(value) <= MAX_REMEMBERED:
-        return (_short_text(key, value),)
     text = value.encode()
     content = _pieces(_STRING, (text,))
     return _pieces(_ATTRIBUTES, (_head(key), *_pieces(b"", content)))

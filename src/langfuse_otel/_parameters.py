@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._call import mapping_of
 from langfuse_otel._text import json_text
+from langfuse_otel._values import mapping_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._limits import short_text
-from langfuse_otel._usage import part
+from langfuse_otel._values import part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -62,7 +62,9 @@ class Pipeline:
 
     def defaults_for(self, tenant: Tenant) -> Defaults:
         """Return what holds for a call: the settings, but for the environment that it names."""
-        environment = environment_name(tenant.environment or "")
+        if not tenant.environment:
+            return self.defaults
+        environment = environment_name(tenant.environment)
         return replace(self.defaults, environment=environment) if environment else self.defaults
 
     def export(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from langfuse_otel.settings import Settings
 
 log = logging.getLogger("langfuse_otel")
+_litellms_log = logging.getLogger("LiteLLM")
 
 _lock = threading.Lock()
 _delivery: Delivery | None = None
@@ -123,7 +124,7 @@ def _end_by_signal() -> None:
 def show_debug_lines(settings: Settings) -> None:
     """Let our debug lines out where the settings or LiteLLM's debug mode ask for it."""
     asked = settings.debug or (settings.litellm_log or "").upper() == "DEBUG"
-    if not (asked or logging.getLogger("LiteLLM").isEnabledFor(logging.DEBUG)):
+    if not (asked or _litellms_log.isEnabledFor(logging.DEBUG)):
         return
     log.setLevel(logging.DEBUG)
     if not log.hasHandlers():

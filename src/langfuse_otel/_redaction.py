@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._call import is_true, mapping_of
 from langfuse_otel._text import json_text
+from langfuse_otel._values import is_true, mapping_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,9 @@ def is_redacted(kwargs: Mapping[str, Any], pinned: Mapping[str, str]) -> bool:
 
 def _is_asked_by_header(kwargs: Mapping[str, Any]) -> bool:
     request = mapping_of(kwargs.get("litellm_params")).get("proxy_server_request")
-    headers = mapping_of(mapping_of(request).get("headers")) if request else {}
+    if not request:
+        return False
+    headers = mapping_of(mapping_of(request).get("headers"))
     return any(headers.get(name) for name in HEADERS) and not headers.get(HEADER_AGAINST)
 
 
@@ -63,5 +65,5 @@ def hidden_of(call: Call, switched: Hidden) -> Hidden:
     """Return what is hidden of a call: what was `switched`, else what its metadata mask."""
     if switched:
         return switched
-    masks = {name: is_true(call.fields.get(f"mask_{name}")) for name in ("input", "output")}
-    return Hidden(**masks, instead=REDACTED) if any(masks.values()) else SHOWN
+    asked = is_true(call.fields.get("mask_input")), is_true(call.fields.get("mask_output"))
+    return Hidden(*asked, instead=REDACTED) if any(asked) else SHOWN

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._call import mapping_of
+from langfuse_otel._values import mapping_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -14,10 +14,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._call import mapping_of
 from langfuse_otel._destination import unquoted
 from langfuse_otel._litellm import is_unauthenticated
 from langfuse_otel._trust import came_by_proxy
+from langfuse_otel._values import mapping_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

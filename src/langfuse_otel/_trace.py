@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._call import Call, is_true, mapping_of, text_of, texts_of
 from langfuse_otel._identity import around
 from langfuse_otel._limits import short_text
 from langfuse_otel._records import Defaults, Json, Observation, Prompt, TraceFields
 from langfuse_otel._text import clean, json_text
-from langfuse_otel._usage import part
+from langfuse_otel._values import is_true, mapping_of, part, text_of, texts_of
+
+if TYPE_CHECKING:
+    from langfuse_otel._call import Call
 
 MAX_NAME = 1_000
 # Langfuse counts versions of prompts in 32 bits.
@@ -152,8 +154,10 @@ def _prompts(call: Call) -> Iterator[tuple[object, object]]:
     given = call.fields.get("prompt")
     if given is not None:
         yield part(given, "name"), part(given, "version")
-    yield call.fields.get("prompt_name") or given, call.fields.get("prompt_version")
-    yield call.kwargs.get("prompt_id"), call.kwargs.get("prompt_version")
+    if "prompt_version" in call.fields:
+        yield call.fields.get("prompt_name") or given, call.fields["prompt_version"]
+    if (named := call.kwargs.get("prompt_id")) is not None:
+        yield named, call.kwargs.get("prompt_version")
     managed = mapping_of(call.payload.get("metadata")).get("prompt_management_metadata")
     if managed:
         yield part(managed, "prompt_id"), part(managed, "prompt_version")

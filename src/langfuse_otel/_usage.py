@@ -8,10 +8,12 @@ prices each bucket by its own name and adds them up, so the parts are subtracted
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from langfuse_otel._values import members
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import TypeGuard
 
 # Langfuse fails to store a batch that holds a cost of a million or more.
@@ -120,20 +122,6 @@ def is_cost(value: object) -> TypeGuard[float]:
     if isinstance(value, bool) or not isinstance(value, (float, int)):
         return False
     return 0 <= value < MAX_COST  # which neither NaN nor infinity is
-
-
-def part(value: object, name: str) -> Any:
-    """Return the member `name` of a mapping or object, None where there is none."""
-    return value.get(name) if isinstance(value, (dict, Mapping)) else getattr(value, name, None)
-
-
-def members(value: object) -> Mapping[str, Any]:
-    """Return the members of a mapping or of one of LiteLLM's objects, an empty mapping if none."""
-    if value is None or isinstance(value, (dict, Mapping)):
-        return value or {}
-    own = getattr(value, "__dict__", None) or {}
-    extra = getattr(value, "__pydantic_extra__", None)
-    return {**own, **extra} if extra else own
 
 
 def tokens(counts: Mapping[str, Any], name: str) -> int:

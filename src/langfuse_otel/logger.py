@@ -17,7 +17,7 @@ from litellm.litellm_core_utils.redact_messages import should_redact_message_log
 
 from langfuse_otel import _call_masks, _links, _pinned, _process, _retries, _streams
 from langfuse_otel._ambient import parent_of_call
-from langfuse_otel._call import call_id_of, is_true, read_call
+from langfuse_otel._call import call_id_of, read_call
 from langfuse_otel._guard import warn_of_missing
 from langfuse_otel._guardrails import guardrails_of
 from langfuse_otel._identity import identify
@@ -41,6 +41,7 @@ from langfuse_otel._redaction import (
     is_redacted,
 )
 from langfuse_otel._tenants import tenant_of
+from langfuse_otel._values import is_true
 from langfuse_otel.settings import Settings
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from opentelemetry import trace as otel
 
 from langfuse_otel._ambient import enter, leave
 from langfuse_otel._by_hand import Fields, changed, failed
-from langfuse_otel._call import mapping_of, text_of, texts_of
 from langfuse_otel._drafts import begun
 from langfuse_otel._scores import score
+from langfuse_otel._values import mapping_of, text_of, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
