@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,3 +57,21 @@ def run_program(
         timeout=timeout_s,
         check=False,
     )
+
+
+def run_on_terminal(command: Sequence[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Run a command whose input and output are a terminal; return its exit code and what it wrote."""
+    ours, its = pty.openpty()
+    written = b""
+    deadline = time.monotonic() + 60
+    with subprocess.Popen(command, env=environment, stdin=its, stdout=its, stderr=its) as process:
+        os.close(its)
+        try:
+            while select.select([ours], [], [], max(0, deadline - time.monotonic()))[0]:
+                written += os.read(ours, 10_000)
+        except OSError:  # how Linux says that the other side is closed
+            pass
+        else:
+            process.kill()
+    os.close(ours)
+    return process.returncode, written.decode()
