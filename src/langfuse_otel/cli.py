@@ -96,13 +96,17 @@ def drain(folder: Path, timeout: float, *, as_json: bool) -> None:
 @click.option(
     "--max-size", default=None, metavar="SIZE", help="Delete the oldest traces beyond, say, 500MB."
 )
-@click.option("--public-key", default="pk-lf-local", show_default=True)
-@click.option("--secret-key", default="sk-lf-local", show_default=True)
+@click.option(
+    "--public-key", default="pk-lf-local", show_default=True, help="Key that senders have to use."
+)
+@click.option(
+    "--secret-key", default="sk-lf-local", show_default=True, help="Its secret half, likewise."
+)
 def dev(*, keep: str | None, max_size: str | None, **listening: Any) -> None:
     """Run a local, Langfuse-shaped receiver with a web page, and print each trace as a tree.
 
     On an address that other machines can reach, the page asks for the keys: the public one as user,
-    the secret one as password.
+    the secret one as password. Exits with 0 when it is ended, 1 if it cannot listen.
     """
     try:
         from langfuse_otel.dev import serve  # noqa: PLC0415 - an extra
