@@ -7,7 +7,6 @@ import pty
 import select
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,16 +61,18 @@ def run_program(
 def run_on_terminal(command: Sequence[str], environment: dict[str, str]) -> tuple[int, str]:
     """Run a command whose input and output are a terminal; return its exit code and what it wrote."""
     ours, its = pty.openpty()
-    written = b""
-    deadline = time.monotonic() + 60
     with subprocess.Popen(command, env=environment, stdin=its, stdout=its, stderr=its) as process:
         os.close(its)
-        try:
-            while select.select([ours], [], [], max(0, deadline - time.monotonic()))[0]:
-                written += os.read(ours, 10_000)
-        except OSError:  # how Linux says that the other side is closed
-            pass
-        else:
-            process.kill()
+        written = b"".join(iter(lambda: _read(ours, process), b""))
     os.close(ours)
     return process.returncode, written.decode()
+
+
+def _read(terminal: int, process: subprocess.Popen[bytes]) -> bytes:
+    """Return what has been written, nothing at the end; a program that is silent too long is ended."""
+    if not select.select([terminal], [], [], 60)[0]:
+        process.kill()
+    try:
+        return os.read(terminal, 10_000)
+    except OSError:  # how Linux says that the other side is closed
+        return b""
