@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 
-SCREENSHOTS = Path(__file__).parent / "_screenshots"
+SCREENSHOTS = Path(__file__).parents[1] / "artifacts/screenshots"
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +66,7 @@ def page(context: BrowserContext) -> Iterator[Page]:
 @pytest.fixture
 def picture() -> Callable[[Page, str], None]:
     """Keep what a page shows, for people to look at."""
-    SCREENSHOTS.mkdir(exist_ok=True)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
 
     def kept(page: Page, name: str) -> None:
         page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")

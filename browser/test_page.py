@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -287,6 +288,40 @@ def test_no_sideways_scroll(page: Page, receiver: LocalReceiver, width: int) -> 
     for tab in "4321":
         page.keyboard.press(tab)
         assert page.evaluate(reach) <= width
+
+
+@pytest.mark.parametrize("width", [380, 1280, 1440, 2560])
+def test_what_a_card_says_is_not_cut(page: Page, receiver: LocalReceiver, width: int) -> None:
+    """The line below the number of each card is there to its end."""
+    fill(receiver)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(receiver.url)
+    notes = page.locator(".card output .note")
+    expect(notes).to_have_count(5)
+
+    assert (
+        notes.evaluate_all("all => all.filter((it) => it.scrollWidth > it.clientWidth).length") == 0
+    )
+
+
+def test_narrow_trace_is_not_cut(page: Page, receiver: LocalReceiver) -> None:
+    """On a telephone the times of the axis stand apart, and every tab can be seen."""
+    mistaken(receiver, NOW)
+    page.set_viewport_size({"width": 380, "height": 800})
+    page.goto(f"{receiver.url}/#trace={2:032x}&observation={20:016x}")
+    expect(page.locator(".tabs .count")).to_be_visible()
+    edges = (
+        "all => all.map((it) => it.getBoundingClientRect()).map(({left, right}) => [left, right])"
+    )
+    times = page.locator(".ticks span").evaluate_all(
+        "all => all.filter((it) => parseFloat(getComputedStyle(it).fontSize)).map((it) => "
+        "it.getBoundingClientRect()).map(({left, right}) => [left, right])"
+    )
+    tabs = page.locator(".tabs button").evaluate_all(edges)
+
+    assert len(times) > 1
+    assert all(first[1] <= second[0] for first, second in pairwise(times)), times
+    assert tabs[-1][1] <= 380 - 12
 
 
 def test_wide_has_both_beside_each_other(page: Page, receiver: LocalReceiver) -> None:

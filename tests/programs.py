@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +56,23 @@ def run_program(
         timeout=timeout_s,
         check=False,
     )
+
+
+def run_on_terminal(command: Sequence[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Run a command whose input and output are a terminal; return its exit code and what it wrote."""
+    ours, its = pty.openpty()
+    with subprocess.Popen(command, env=environment, stdin=its, stdout=its, stderr=its) as process:
+        os.close(its)
+        written = b"".join(iter(lambda: _read(ours, process), b""))
+    os.close(ours)
+    return process.returncode, written.decode()
+
+
+def _read(terminal: int, process: subprocess.Popen[bytes]) -> bytes:
+    """Return what has been written, nothing at the end; a program that is silent too long is ended."""
+    if not select.select([terminal], [], [], 60)[0]:
+        process.kill()
+    try:
+        return os.read(terminal, 10_000)
+    except OSError:  # how Linux says that the other side is closed
+        return b""

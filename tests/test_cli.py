@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import runpy
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -22,12 +24,11 @@ from langfuse_otel.cli import main
 from langfuse_otel.dev import LocalReceiver
 from langfuse_otel.settings import MISSING_KEYS
 from loopback import Loopback, QuietHandler
-from programs import SCRIPTS, environment
+from programs import SCRIPTS, environment, run_on_terminal
 from test_testing import BODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from langfuse_otel.testing import Collector
 
@@ -37,6 +38,7 @@ POISON = (
     b'[{"traceId":"a","spanId":"b","attributes":[{"key":"k"}]}]}]}]}'
 )
 COMMAND = str(SCRIPTS / "langfuse-otel")
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -92,7 +94,7 @@ def test_check_without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     result = check(monkeypatch)
 
     assert result.exit_code == 1
-    assert result.output == f"Error: ValueError: {MISSING_KEYS}\n"
+    assert result.output == f"PROBLEM         {MISSING_KEYS}\n"
 
 
 def test_check_invalid_setting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,12 +287,74 @@ def test_check_litellms_version(
     monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver, litellm: str, said: str, code: int
 ) -> None:
     """`check --litellm` says whether this LiteLLM is one that was tested; too old is a problem."""
-    monkeypatch.setattr("langfuse_otel.cli.version", lambda _name: litellm)
+    monkeypatch.setattr("langfuse_otel._doctor.version", lambda _name: litellm)
 
     result = check(monkeypatch, "--litellm", **keys(receiver))
 
     assert said in result.output
     assert result.exit_code == code
+
+
+def test_check_for_machines(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """With --json the same is one object, with the same exit code, and no secret."""
+    secret = "sk-lf-0123456789abcdef"
+    good = check(monkeypatch, "--json", **keys(receiver))
+    bad = check(monkeypatch, "--json", **keys(receiver, LANGFUSE_SECRET_KEY=secret))
+    said, refused = json.loads(good.output), json.loads(bad.output)
+
+    assert (good.exit_code, said["ok"], bad.exit_code, refused["ok"]) == (0, True, 1, False)
+    assert [finding["step"] for finding in said["findings"]] == [
+        *("name", "connection", "health", "credentials", "test_trace", "read_back", "clock")
+    ]
+    assert said["settings"][1] == {
+        "name": "public_key",
+        "value": receiver.public_key,
+        "source": "LANGFUSE_PUBLIC_KEY",
+    }
+    assert refused["findings"][-1]["cure"].startswith("Copy both keys again")
+    assert "0123456789" not in bad.output
+
+
+def test_check_without_keys_for_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings that lead nowhere are a finding as well."""
+    result = check(monkeypatch, "--json")
+    [finding] = json.loads(result.output)["findings"]
+
+    assert (result.exit_code, finding["step"], finding["text"]) == (1, "settings", MISSING_KEYS)
+
+
+def test_check_says_what_it_does(receiver: LocalReceiver) -> None:
+    """What is being done is shown on a terminal, and nowhere else."""
+    variables = environment(None, **keys(receiver), TERM="xterm")
+    code, shown = run_on_terminal([COMMAND, "check"], variables)
+    piped = subprocess.run(
+        [COMMAND, "check"], env=variables, capture_output=True, text=True, check=False
+    )
+
+    assert (code, piped.returncode) == (0, 0)
+    assert "trying the keys ..." in shown
+    assert "trying the keys" not in piped.stdout
+    assert piped.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_colored"),
+    [
+        ({}, True),
+        ({"NO_COLOR": ""}, True),
+        ({"NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_colors(variables: dict[str, str], *, is_colored: bool) -> None:
+    """A terminal gets colors if it has them, and its user has not asked for none."""
+    inherited = {k: v for k, v in environment(None).items() if k != "NO_COLOR"}
+    _, shown = run_on_terminal(
+        [COMMAND, "check"], {**inherited, "TERM": "xterm", "COLUMNS": "80", **variables}
+    )
+
+    assert "PROBLEM" in shown
+    assert ("\x1b[31m" in shown) == is_colored
 
 
 def test_demo() -> None:
@@ -323,6 +387,42 @@ def test_demo_notices_a_loss() -> None:
 
     assert _demo.missing(made, traces) == ["chat gpt-4o-mini"]
     assert _demo.missing(made[2:], traces) == ["streamed answer"]
+
+
+def shape(value: object) -> object:
+    """Return the names and types of what JSON says: of a list, those of its first."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [shape(one) for one in value[:1]]
+    return type(value)
+
+
+@pytest.mark.parametrize("command", ["check", "demo", "drain", "lint"])
+def test_documented_shapes(
+    monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver, tmp_path: Path, command: str
+) -> None:
+    """What `--json` prints has the shape that the page of commands shows."""
+    examples = runpy.run_path(str(ROOT / "docs/cli_page.py"))["EXAMPLES"]
+    given = {
+        "drain": [str(tmp_path)],
+        "lint": [a_file(tmp_path, environment_name="A B")],
+    }
+    # Quotes around it are what there is a note of.
+    variables = keys(receiver, LANGFUSE_SECRET_KEY=f'"{receiver.secret_key}"')
+    printed = subprocess.run(
+        [COMMAND, command, "--json", *given.get(command, [])],
+        env=environment(None, **variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    ).stdout
+    said = json.loads(printed)
+    if command == "demo":
+        said["missing"] = said["calls"]
+
+    assert shape(said) == shape(examples[command])
 
 
 def test_dev() -> None:
@@ -408,14 +508,14 @@ def test_lint_reads_protobuf() -> None:
 
 
 def test_lint_for_machines(tmp_path: Path) -> None:
-    """With --json there is a list of objects, empty where all is well."""
+    """With --json there is an object with the warnings, of which there are none where all is well."""
     good = CliRunner().invoke(main, ["lint", "--json", a_file(tmp_path)])
     bad = CliRunner().invoke(main, ["lint", "--json", a_file(tmp_path, environment_name="A B")])
-    [warning] = json.loads(bad.output)
+    said = json.loads(bad.output)
 
-    assert (good.exit_code, json.loads(good.output), bad.exit_code) == (0, [], 1)
-    assert warning["attribute"] == "langfuse.environment"
-    assert set(warning) == {"trace_id", "span_id", "name", "effect", "attribute", "text"}
+    assert (good.exit_code, json.loads(good.output)) == (0, {"ok": True, "warnings": []})
+    assert (bad.exit_code, said["ok"]) == (1, False)
+    assert said["warnings"][0]["attribute"] == "langfuse.environment"
 
 
 @pytest.mark.parametrize(

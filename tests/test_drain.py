@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from langfuse_otel._compression import decompressed
 from langfuse_otel._destination import langfuse_destination
 from langfuse_otel._spool import Spool, waiting
 from langfuse_otel.testing import Answer
-from programs import SCRIPTS, environment
+from programs import SCRIPTS, environment, run_on_terminal
 from test_delivery import an_item, span_ids
 
 if TYPE_CHECKING:
@@ -82,6 +83,30 @@ def test_all_is_delivered(collector: Collector, tmp_path: Path) -> None:
     assert lines == [f"Sending to {collector.url} (pk-lf-test)", "Delivered: 3 spans."]
     assert arrived(collector) == [1, 2, 3]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_for_machines(collector: Collector, tmp_path: Path) -> None:
+    """With --json the result is one object, and the exit code is the same."""
+    ended(tmp_path, project(collector), [1, 2], [3])
+    refused, lines = drain(collector, tmp_path, "--json", LANGFUSE_SECRET_KEY="sk-lf-wrong")
+    before = json.loads("".join(lines))
+    taken, lines = drain(collector, tmp_path, "--json")
+    after = json.loads("".join(lines))
+
+    assert (refused, before["ok"], before["delivered"], before["refused"]) == (1, False, 0, 3)
+    assert before["refusal"] == "HTTP 401"
+    assert (taken, after["ok"], after["delivered"], after["refused"]) == (0, True, 3, 0)
+    assert after["destination"] == f"{collector.url} (pk-lf-test)"
+
+
+def test_how_far_it_is(collector: Collector, tmp_path: Path) -> None:
+    """A terminal shows how many spans are done of how many; a pipe has the result alone."""
+    ended(tmp_path, project(collector), [1, 2], [3])
+    variables = environment(collector, TERM="xterm")
+    code, shown = run_on_terminal([COMMAND, "drain", str(tmp_path)], variables)
+
+    assert code == 0
+    assert "2 of 3 spans ..." in shown
 
 
 def test_nothing_is_left(collector: Collector, tmp_path: Path) -> None:

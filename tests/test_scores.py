@@ -235,7 +235,7 @@ def test_spool(left: Path, collector: Collector) -> None:
 def test_drain(left: Path, here: Collector) -> None:
     """What is drained by hand is also the scores."""
     settings = Settings()
-    result = drained(left, settings, settings.destination(), 20, lambda _done, _all: None)
+    result = drained(left, settings, settings.destination(), 20, lambda _text: None)
 
     assert (result.delivered, result.is_all) == (1, True)
     assert json.dumps(list(here.scores.values()))

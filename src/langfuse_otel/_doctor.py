@@ -1,4 +1,4 @@
-"""What `langfuse-otel check` finds out: each finding a fact, or a problem with its cause and cure.
+"""What `langfuse-otel check` finds out, step by step; `_report.py` has the records.
 
 The test trace goes out the way that every span goes.
 """
@@ -7,70 +7,111 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
-import ssl
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from langfuse_otel._compression import compressed
+from langfuse_otel._connection import connection_finding, name_finding
 from langfuse_otel._destination import REGIONS, TRACES_PATH, unquoted
 from langfuse_otel._identity import identify
 from langfuse_otel._otlp import request_of
+from langfuse_otel._read_settings import problems_in, warnings_about
 from langfuse_otel._records import Clues, Observation
+from langfuse_otel._report import Finding, Note, Resolved
 from langfuse_otel._rest import clock_ahead_s, get, projects
 from langfuse_otel._sender import Delivered, Outcome, Sender, TryLater
 from langfuse_otel._spans import part_of, resource_of
-from langfuse_otel.settings import proxy_of
+from langfuse_otel._version import __version__
+from langfuse_otel._versions import LITELLM, is_supported, standing_of
+from langfuse_otel.settings import Settings, proxy_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from langfuse_otel._destination import Destination
-    from langfuse_otel.settings import Settings
+    from langfuse_otel._report import Record
 
 READ_BACK_S = 15.0
 POLL_S = 0.25
 MAX_CLOCK_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report. `cure` says what to do next where `good` is False."""
-
-    good: bool
-    text: str
-    cure: str = ""
-
-
-def examine(settings: Settings, destination: Destination) -> Iterator[Finding]:
-    """Ask the server step by step, and stop at the first step that fails.
+def diagnosis(show: Callable[[str], None]) -> Iterator[Record]:
+    """Give what was resolved and where it came from, then what the server says to it.
 
     Args:
-        settings: the timeout and the compression are used.
-        destination: where spans go.
+        show: is told what is being done, and the empty text when that is over.
     """
-    for step in _steps(settings, destination):
+    try:
+        settings = Settings()
+        destination = settings.destination()
+    except ValueError as error:
+        yield from (Finding("settings", good=False, text=text) for text in problems_in(error))
+        return
+    yield from _resolved(settings, destination)
+    yield from map(Note, warnings_about(settings))
+    yield from _examined(settings, destination, show)
+    if not settings.enabled:
+        yield Note("tracing is turned off")
+
+
+def litellm_findings(show: Callable[[str], None]) -> Iterator[Finding]:
+    """Give whether LiteLLM is none too old, and its name `langfuse_otel` leads to this library.
+
+    Args:
+        show: as above.
+    """
+    litellm = version("litellm")
+    standing = standing_of(litellm) or f"one that langfuse-otel {__version__} is tested with"
+    upgrade = f"Upgrade it: pip install 'litellm>={LITELLM[0]}'"
+    text = f"LiteLLM {litellm} is {standing}"
+    good = is_supported(litellm)
+    yield Finding("litellm", good=good, text=text, cure="" if good else upgrade)
+    show("importing LiteLLM ...")
+    from litellm.integrations.langfuse import langfuse_otel as module
+
+    from langfuse_otel.logger import LangfuseOtelLogger  # noqa: PLC0415 - imports LiteLLM
+
+    show("")
+    name = "LiteLLM's callback langfuse_otel"
+    if module.LangfuseOtelLogger is LangfuseOtelLogger:
+        yield Finding("callback", good=True, text=f"{name} resolves to this library")
+        return
+    yield Finding(
+        "callback",
+        good=False,
+        text=f"{name} resolves to LiteLLM's own class",
+        cure="Import langfuse_otel in the program, or start it with opentelemetry-instrument.",
+    )
+
+
+def _examined(
+    settings: Settings, destination: Destination, show: Callable[[str], None]
+) -> Iterator[Finding]:
+    """Ask the server step by step, and stop at the first step that fails."""
+    for doing, step in _steps(settings, destination):
+        show(f"{doing} ...")
         finding = step()
+        show("")
         yield finding
         if not finding.good:
             return
 
 
-def resolved_lines(settings: Settings, destination: Destination) -> Iterator[tuple[str, str]]:
-    """Return what was resolved and where it came from, as label and text; secrets are masked."""
-    yield "traces URL", f"{destination.traces_url} ({_chosen_by(settings, destination)})"
+def _resolved(settings: Settings, destination: Destination) -> Iterator[Resolved]:
+    yield Resolved("traces_url", destination.traces_url, _chosen_by(settings, destination))
     if destination.public_key:
-        yield "public key", f"{destination.public_key} ({settings.source('public_key')})"
-        yield "secret key", f"{masked(settings)} ({settings.source('secret_key')})"
-    for name in type(settings).model_fields:
+        yield Resolved("public_key", destination.public_key, settings.source("public_key"))
+        yield Resolved("secret_key", masked(settings), settings.source("secret_key"))
+    for name in Settings.model_fields:
         value, source = getattr(settings, name), settings.source(name)
         if source != "default" and name not in {"host", "public_key", "secret_key"}:
-            shown = "***" if isinstance(value, SecretStr) else value
-            yield name.replace("_", " "), f"{shown} ({source})"
+            yield Resolved(name, "***" if isinstance(value, SecretStr) else str(value), source)
 
 
 def masked(settings: Settings) -> str:
@@ -90,76 +131,34 @@ def _chosen_by(settings: Settings, destination: Destination) -> str:
     return "default: Langfuse US cloud" if source == "default" else f"host from {source}"
 
 
-def _steps(settings: Settings, destination: Destination) -> list[Callable[[], Finding]]:
+def _steps(settings: Settings, destination: Destination) -> list[tuple[str, Callable[[], Finding]]]:
+    """Give what each step does, and the step."""
     trace_id = f"{time.time_ns():032x}"
     proxy = proxy_of(destination.traces_url)
-    steps = [
-        lambda: _name(proxy or destination.traces_url),
-        lambda: _connection(settings, destination, proxy),
+    way = [
+        ("looking up the host", lambda: name_finding(proxy or destination.traces_url)),
+        ("connecting", lambda: connection_finding(destination.traces_url, proxy, settings.timeout)),
     ]
-    if destination.kind == "langfuse":
-        steps += [
-            lambda: _health(settings, destination),
-            lambda: _credentials(settings, destination),
-            lambda: _test_trace(settings, destination, trace_id),
-            lambda: _read_back(settings, destination, trace_id),
-            lambda: _clock(settings, destination),
-        ]
-    else:
-        steps.append(lambda: _test_trace(settings, destination, trace_id))
-    return steps
-
-
-def _name(url: str) -> Finding:
-    host = urlsplit(url).hostname or ""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError as error:
-        return Finding(
-            good=False,
-            text=f"{host} has no address: {error.strerror or error}",
-            cure="Check the spelling of the host and that this machine's DNS knows it.",
-        )
-    return Finding(good=True, text=f"{host} is {found[0][4][0]}")
-
-
-def _connection(settings: Settings, destination: Destination, proxy: str | None) -> Finding:
-    """Whether somebody listens: the server, or the HTTP proxy that the environment names."""
-    parts = urlsplit(proxy or destination.traces_url)
-    host, secure = parts.hostname or "", parts.scheme == "https"
-    port = parts.port or (443 if secure else 80)
-    through = f"the HTTP proxy {host}:{port} answers: the environment names it for this host"
-    try:
-        with socket.create_connection((host, port), timeout=settings.timeout) as plain:
-            if proxy:
-                return Finding(good=True, text=through)
-            if secure:
-                with ssl.create_default_context().wrap_socket(plain, server_hostname=host) as tls:
-                    return Finding(good=True, text=f"port {port} answers, {tls.version()}")
-    except ssl.SSLError as error:
-        cure = (
-            "A company's own certificate authority? Point SSL_CERT_FILE to its certificate. "
-            "A server without TLS? Write http:// in front of the host."
-        )
-        reason = getattr(error, "verify_message", "") or error.reason or error
-        return Finding(good=False, text=f"TLS with {host}:{port} failed: {reason}", cure=cure)
-    except OSError as error:
-        cure = (
-            "It is the HTTP proxy that the environment names (HTTPS_PROXY); NO_PROXY takes hosts out."
-            if proxy
-            else "Is the server up, the port right, and no firewall or proxy in between?"
-        )
-        text = f"cannot connect to {host}:{port}: {error.strerror or error}"
-        return Finding(good=False, text=text, cure=cure)
-    return Finding(good=True, text=f"port {port} answers, without TLS")
+    test = ("sending a test trace", lambda: _test_trace(settings, destination, trace_id))
+    if destination.kind != "langfuse":
+        return [*way, test]
+    return [
+        *way,
+        ("asking whether Langfuse is well", lambda: _health(settings, destination)),
+        ("trying the keys", lambda: _credentials(settings, destination)),
+        test,
+        ("reading the test trace back", lambda: _read_back(settings, destination, trace_id)),
+        ("comparing the clocks", lambda: _clock(settings, destination)),
+    ]
 
 
 def _health(settings: Settings, destination: Destination) -> Finding:
     url = f"{destination.host}/api/public/health"
     status, answer = get(url, destination, settings.timeout)
     if status == 200 and isinstance(answer, dict) and answer.get("status") == "OK":  # noqa: PLR2004
-        return Finding(good=True, text=f"Langfuse{_version(answer.get('version'))} is OK")
+        return Finding("health", good=True, text=f"Langfuse{_version(answer.get('version'))} is OK")
     return Finding(
+        "health",
         good=False,
         text=f"{url} answers {_status(status)}, not as Langfuse does",
         cure=_address_cure(settings, destination),
@@ -183,14 +182,18 @@ def _credentials(settings: Settings, destination: Destination) -> Finding:
     status, found = projects(destination, settings.timeout)
     if status == 200:  # noqa: PLR2004
         names = ", ".join(str(project.get("name")) for project in found)
-        return Finding(good=True, text=f"the keys open the project {names or 'they belong to'}")
+        return Finding(
+            "credentials", good=True, text=f"the keys open the project {names or 'they belong to'}"
+        )
     if status == 401:  # noqa: PLR2004
         return Finding(
+            "credentials",
             good=False,
             text="the keys are refused (HTTP 401)",
             cure=_keys_cure(settings, destination),
         )
     return Finding(
+        "credentials",
         good=False,
         text=f"the keys could not be checked ({_status(status)})",
         cure="Use a key pair of a project; keys of an organization cannot send traces.",
@@ -210,7 +213,7 @@ def _keys_cure(settings: Settings, destination: Destination) -> str:
 def _test_trace(settings: Settings, destination: Destination, trace_id: str) -> Finding:
     outcome = _send(settings, destination, _observation(trace_id))
     if isinstance(outcome, Delivered):
-        return Finding(good=True, text=f"test trace {trace_id} was accepted")
+        return Finding("test_trace", good=True, text=f"test trace {trace_id} was accepted")
     cure = (
         "Langfuse may be overloaded; run the check again."
         if isinstance(outcome, TryLater)
@@ -218,7 +221,9 @@ def _test_trace(settings: Settings, destination: Destination, trace_id: str) -> 
             "The path must end in /api/public/otel/v1/traces for Langfuse, /v1/traces for a Collector."
         )
     )
-    return Finding(good=False, text=f"the test trace was not taken: {outcome.reason}", cure=cure)
+    return Finding(
+        "test_trace", good=False, text=f"the test trace was not taken: {outcome.reason}", cure=cure
+    )
 
 
 def _observation(trace_id: str) -> Observation:
@@ -248,11 +253,12 @@ def _read_back(settings: Settings, destination: Destination, trace_id: str) -> F
     while True:
         status, _ = get(url, destination, settings.timeout)
         if status == 200:  # noqa: PLR2004
-            return Finding(good=True, text="and can be read back")
+            return Finding("read_back", good=True, text="and can be read back")
         if time.monotonic() >= deadline:
             break
         time.sleep(POLL_S)
     return Finding(
+        "read_back",
         good=True,
         text=f"reading it back gave {_status(status)}: look for it in Langfuse's page "
         "(version 4 without the older read API cannot be asked)",
@@ -263,9 +269,10 @@ def _clock(settings: Settings, destination: Destination) -> Finding:
     """Langfuse shows the times of this machine, so a clock that is wrong hides what just happened."""
     ahead_s = clock_ahead_s(f"{destination.host}/api/public/health", settings.timeout)
     if ahead_s is None or abs(ahead_s) <= MAX_CLOCK_S:
-        return Finding(good=True, text="this machine's clock agrees with the server's")
+        return Finding("clock", good=True, text="this machine's clock agrees with the server's")
     side = "ahead of" if ahead_s > 0 else "behind"
     return Finding(
+        "clock",
         good=False,
         text=f"this machine's clock is {abs(ahead_s):.0f} s {side} the server's",
         cure="Traces will stand at the wrong time. Let the machine keep its clock by NTP.",

@@ -7,10 +7,11 @@ the wrong ones.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from langfuse_otel._batches import BAD_REQUEST, TOO_LARGE, divided
@@ -19,6 +20,7 @@ from langfuse_otel._process import limits_of
 from langfuse_otel._request_file import Spooled
 from langfuse_otel._sender import Delivered, Rejected, Sender, TryLater
 from langfuse_otel._spool import Spool, in_use, waiting
+from langfuse_otel._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Result:
-    """How many spans were delivered, and how many are left for which reason."""
+    """How many spans were delivered, and how many are left or lost for which reason.
+
+    `refusal` is why the last of the refused were, `trouble` what kept the unreached.
+    """
 
     delivered: int = 0
     foreign: int = 0
@@ -41,7 +46,7 @@ class Result:
     unreadable: int = 0
     rejected: int = 0
     refusal: str = ""
-    trouble: str = "raise --timeout"
+    trouble: str = ""
 
     @property
     def is_all(self) -> bool:
@@ -53,23 +58,29 @@ class Result:
         """How many of those found need no further attempt."""
         return self.delivered + self.refused + self.unreadable + self.rejected
 
-    def lines(self) -> list[str]:
-        """Say it."""
+    def text(self) -> str:
+        """Say it, a sentence on each line."""
+        trouble = self.trouble or "raise --timeout"
         left = (
             (self.foreign, "of other projects or hosts"),
             (self.in_use, "of processes that still run, which send them themselves"),
             (self.refused, f"that the server refuses: {self.refusal}"),
-            (self.unreached, f"that could not be delivered in time: {self.trouble}"),
+            (self.unreached, f"that could not be delivered in time: {trouble}"),
             (self.unreadable, "in files that cannot be read, which were set aside"),
         )
         lines = [f"Left: {_spans(number)} {why}." for number, why in left if number]
         if self.rejected:
             lines.append(f"Lost: {_spans(self.rejected)} that the server took out.")
-        return [f"Delivered: {_spans(self.delivered)}.", *lines]
+        return "\n".join(map(printable, [f"Delivered: {_spans(self.delivered)}.", *lines]))
+
+    def json(self, destination: Destination) -> str:
+        """Say it as one JSON object; `docs/cli.md` shows its shape."""
+        result = {"ok": self.is_all, "destination": destination.label, **asdict(self)}
+        return json.dumps(result, indent=2)
 
 
 def _spans(number: int) -> str:
-    return "1 span" if number == 1 else f"{number} spans"
+    return "1 span" if number == 1 else f"{number:,} spans"
 
 
 def drained(
@@ -77,7 +88,7 @@ def drained(
     settings: Settings,
     destination: Destination,
     timeout_s: float,
-    show: Callable[[int, int], None],
+    show: Callable[[str], None],
 ) -> Result:
     """Deliver what ended processes left for a destination, and say what became of it.
 
@@ -86,7 +97,7 @@ def drained(
         settings: of requests.
         destination: the project whose keys are at hand.
         timeout_s: longest time to try.
-        show: is told how many spans are done, and how many there are.
+        show: is told how far it is.
 
     Raises:
         OSError: the folder cannot be written.
@@ -136,7 +147,7 @@ class _Run:
     limits: Limits
     timeout_s: float
     waiting: deque[Spooled]
-    show: Callable[[int, int], None]
+    show: Callable[[str], None]
     result: Result = field(default_factory=Result)
     failures: int = 0
 
@@ -147,8 +158,8 @@ class _Run:
         sender = Sender()
         try:
             while self.waiting and (left_s := deadline - time.monotonic()) > 0:
+                self.show(f"{self.result.done:,} of {_spans(total)} ...")
                 await self._send(self.waiting.popleft(), sender, left_s)
-                self.show(self.result.done, total)
         finally:
             await sender.aclose()
         self.result.unreached = sum(one.spans for one in self.waiting)

@@ -7,14 +7,18 @@ import gzip
 import json
 from typing import TYPE_CHECKING, Final
 
+import click
+
 from langfuse_otel.dev import lint
 from langfuse_otel.dev._attributes import BatchLostError
 from langfuse_otel.dev._decode import RefusedError, decode
+from langfuse_otel.dev._tree import escaped
 
 if TYPE_CHECKING:
     from langfuse_otel.dev import LintWarning
 
 _GZIP: Final = b"\x1f\x8b"
+_COLORS: Final = {"dropped": "red", "ignored": "yellow", "changed": "cyan"}
 
 
 def lint_bytes(content: bytes) -> list[LintWarning]:
@@ -37,6 +41,17 @@ def lint_bytes(content: bytes) -> list[LintWarning]:
         raise ValueError(f"Langfuse would answer 200 and lose the request: {error}.") from None
 
 
+def text_of(warnings: list[LintWarning]) -> str:
+    """Take warnings, give a line for each, or one that says that there is none."""
+    lines = [f"{_painted(warning.effect)}  {escaped(str(warning))}" for warning in warnings]
+    return "\n".join(lines) or "Langfuse keeps everything as it was sent."
+
+
 def json_of(warnings: list[LintWarning]) -> str:
-    """Take warnings, give a JSON list of objects, for machines."""
-    return json.dumps([dataclasses.asdict(warning) for warning in warnings], indent=2)
+    """Take warnings, give one JSON object, for machines; `docs/cli.md` shows its shape."""
+    found = [dataclasses.asdict(warning) for warning in warnings]
+    return json.dumps({"ok": not found, "warnings": found}, indent=2)
+
+
+def _painted(effect: str) -> str:
+    return click.style(f"{effect:<8}", fg=_COLORS[effect])

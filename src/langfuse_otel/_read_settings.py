@@ -60,6 +60,14 @@ def _field_of(location: str) -> str:
     return by_variable.get(location, location)
 
 
+def problems_in(error: ValueError) -> list[str]:
+    """Return what is wrong with settings, without a value: a secret may stand in the wrong place."""
+    if not isinstance(error, ValidationError):
+        return [str(error)]
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return [f"{problem['loc'][0]}: {problem['msg']}" for problem in found]
+
+
 def warnings_about(settings: Settings) -> list[str]:
     """Return what a user should know about the settings: each a sentence with its cure, no secrets."""
     return [

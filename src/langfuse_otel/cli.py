@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
-from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic import ValidationError
 
-from langfuse_otel._read_settings import warnings_about
+from langfuse_otel._read_settings import problems_in
+from langfuse_otel._terminal import echo, progress
 from langfuse_otel._text import printable
 from langfuse_otel._version import __version__
-from langfuse_otel._versions import LITELLM, is_supported, standing_of
 from langfuse_otel.settings import Settings
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from langfuse_otel._destination import Destination
     from langfuse_otel.dev import Retention
 
-LABEL_WIDTH = 14
-_EFFECTS = {"dropped": "red", "ignored": "yellow", "changed": "cyan"}
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 NEEDS_DEV = "The local receiver is not installed. Run: pip install 'langfuse-otel[dev]'"
 NEXT_STEPS = """\
 All {number} calls arrived as they were sent. To see your own:
@@ -42,78 +40,31 @@ def main() -> None:
 
 @main.command()
 @click.option("--litellm", "with_litellm", is_flag=True, help="Also ask about LiteLLM.")
-def check(*, with_litellm: bool) -> None:
+@AS_JSON
+def check(*, with_litellm: bool, as_json: bool) -> None:
     """Show where spans go, ask the server, and send one test trace.
 
     Exits with 0 if all is well, 1 if not.
     """
-    from langfuse_otel._doctor import examine, resolved_lines  # noqa: PLC0415 - httpx only here
+    from langfuse_otel import _report  # noqa: PLC0415 - as below
+    from langfuse_otel._doctor import diagnosis, litellm_findings  # noqa: PLC0415 - httpx only here
 
-    settings, destination = _configured()
-    for label, text in resolved_lines(settings, destination):
-        click.echo(f"{label:<{LABEL_WIDTH}}  {printable(text)}")
-    for text in warnings_about(settings):
-        click.secho(f"{'note':<{LABEL_WIDTH}}  {text}", fg="yellow")
-    good = True
-    for finding in examine(settings, destination):
-        _report(good=finding.good, text=finding.text, cure=finding.cure)
-        good = finding.good
-    if with_litellm:
-        good = _check_litellm() and good
-    if not settings.enabled:
-        click.secho(f"{'note':<{LABEL_WIDTH}}  tracing is turned off", fg="yellow")
-    raise SystemExit(0 if good else 1)
-
-
-def _configured() -> tuple[Settings, Destination]:
-    try:
-        settings = Settings()
-        return settings, settings.destination()
-    except (ValidationError, ValueError) as error:
-        raise click.ClickException(_error_text(error)) from None
-
-
-def _error_text(error: ValueError) -> str:
-    """Never the value: a secret may stand where it does not belong."""
-    if not isinstance(error, ValidationError):
-        return f"ValueError: {error}"
-    problems = error.errors(include_input=False, include_url=False, include_context=False)
-    return "\n".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in problems)
-
-
-def _report(*, good: bool, text: str, cure: str) -> None:
-    mark = click.style("ok", fg="green") if good else click.style("PROBLEM", fg="red")
-    click.echo(f"{mark}{' ' * (LABEL_WIDTH - (2 if good else 7))}  {printable(text)}")
-    if cure and not good:
-        click.echo(f"{'':<{LABEL_WIDTH}}  {printable(cure)}")
-
-
-def _check_litellm() -> bool:
-    """Whether LiteLLM is none too old, and its name `langfuse_otel` resolves to this library."""
-    litellm = version("litellm")
-    standing = standing_of(litellm) or f"one that langfuse-otel {__version__} is tested with"
-    supported = is_supported(litellm)
-    cure = f"Upgrade it: pip install 'litellm>={LITELLM[0]}'"
-    _report(good=supported, text=f"LiteLLM {litellm} is {standing}", cure=cure)
-    return _check_name() and supported
-
-
-def _check_name() -> bool:
-    from litellm.integrations.langfuse import langfuse_otel as module
-
-    from langfuse_otel.logger import LangfuseOtelLogger  # noqa: PLC0415 - as above
-
-    good = module.LangfuseOtelLogger is LangfuseOtelLogger
-    text = "resolves to this library" if good else "resolves to LiteLLM's own class"
-    cure = "Import langfuse_otel in the program, or start it with opentelemetry-instrument."
-    _report(good=good, text=f"LiteLLM's callback langfuse_otel {text}", cure=cure)
-    return good
+    records = []
+    with progress() as show:
+        for record in chain(diagnosis(show), litellm_findings(show) if with_litellm else ()):
+            records.append(record)
+            if not as_json:
+                echo(_report.text_of(record))
+    if as_json:
+        echo(_report.json_of(records))
+    raise SystemExit(0 if _report.is_well(records) else 1)
 
 
 @main.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--timeout", default=60.0, show_default=True, help="Longest time, in seconds.")
-def drain(folder: Path, timeout: float) -> None:
+@AS_JSON
+def drain(folder: Path, timeout: float, *, as_json: bool) -> None:
     """Deliver what ended processes left in a spool, with the keys of the environment.
 
     What belongs to another public key or host stays there, and so does what the server refuses.
@@ -121,19 +72,19 @@ def drain(folder: Path, timeout: float) -> None:
     """
     from langfuse_otel._drain import drained  # noqa: PLC0415 - httpx only here
 
-    settings, destination = _configured()
     try:
-        with click.progressbar(length=1, label=f"Sending to {destination.label}") as bar:
-
-            def show(done: int, total: int) -> None:
-                bar.length = max(1, total)
-                bar.update(done - bar.pos)
-
+        settings = Settings()
+        destination = settings.destination()
+    except ValueError as error:
+        raise click.ClickException("\n".join(problems_in(error))) from None
+    if not as_json:
+        echo(f"Sending to {printable(destination.label)}")
+    try:
+        with progress() as show:
             result = drained(folder.absolute(), settings, destination, timeout, show)
     except OSError as error:
         raise click.ClickException(f"{folder}: {error.strerror or error}") from None
-    for line in result.lines():
-        click.echo(printable(line))
+    echo(result.json(destination) if as_json else result.text())
     raise SystemExit(0 if result.is_all else 1)
 
 
@@ -145,13 +96,17 @@ def drain(folder: Path, timeout: float) -> None:
 @click.option(
     "--max-size", default=None, metavar="SIZE", help="Delete the oldest traces beyond, say, 500MB."
 )
-@click.option("--public-key", default="pk-lf-local", show_default=True)
-@click.option("--secret-key", default="sk-lf-local", show_default=True)
+@click.option(
+    "--public-key", default="pk-lf-local", show_default=True, help="Key that senders have to use."
+)
+@click.option(
+    "--secret-key", default="sk-lf-local", show_default=True, help="Its secret half, likewise."
+)
 def dev(*, keep: str | None, max_size: str | None, **listening: Any) -> None:
     """Run a local, Langfuse-shaped receiver with a web page, and print each trace as a tree.
 
     On an address that other machines can reach, the page asks for the keys: the public one as user,
-    the secret one as password.
+    the secret one as password. Exits with 0 when it is ended, 1 if it cannot listen.
     """
     try:
         from langfuse_otel.dev import serve  # noqa: PLC0415 - an extra
@@ -160,7 +115,7 @@ def dev(*, keep: str | None, max_size: str | None, **listening: Any) -> None:
     try:
         serve(
             **listening,
-            echo=click.echo,
+            echo=echo,
             allow_remote=True,
             retention=_retention(keep, max_size),
         )
@@ -182,35 +137,29 @@ def _retention(keep: str | None, max_size: str | None) -> Retention:
 
 @main.command()
 @click.argument("file", type=click.File("rb"))
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+@AS_JSON
 def lint(file: BinaryIO, *, as_json: bool) -> None:
     """Say what Langfuse would drop, ignore or change of the spans in FILE, whoever made it.
 
     FILE holds an OTLP request, protobuf or JSON, gzip or not; - is the standard input. Exits with 0
     if all is kept as it was sent, 1 if something is not, 2 if the whole file is refused or lost.
     """
-    from langfuse_otel._lint import json_of, lint_bytes  # noqa: PLC0415 - protobuf only here
-    from langfuse_otel.dev._tree import escaped  # noqa: PLC0415 - as above
+    from langfuse_otel._lint import json_of, lint_bytes, text_of  # noqa: PLC0415 - protobuf only here
 
     try:
         warnings = lint_bytes(file.read())
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    if as_json:
-        click.echo(json_of(warnings))
-    for warning in () if as_json else warnings:
-        effect = click.style(f"{warning.effect:<8}", fg=_EFFECTS[warning.effect])
-        click.echo(f"{effect}  {escaped(str(warning))}")
-    if not warnings and not as_json:
-        click.echo("Langfuse keeps everything as it was sent.")
+    echo(json_of(warnings) if as_json else text_of(warnings))
     raise SystemExit(1 if warnings else 0)
 
 
 @main.command()
-def demo() -> None:
+@AS_JSON
+def demo(*, as_json: bool) -> None:
     """Make LiteLLM calls that need no key and no network, and show their traces.
 
-    Exits with 0 only if what arrived is what was sent.
+    Exits with 0 if what arrived is what was sent, 1 if not.
     """
     try:
         from langfuse_otel.dev import LocalReceiver, colored, tree_text  # noqa: PLC0415 - an extra
@@ -218,16 +167,20 @@ def demo() -> None:
         raise click.ClickException(NEEDS_DEV) from None
     # LiteLLM would ask the network for its price list.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # noqa: TID251 - set, not read
-    with LocalReceiver() as receiver:
-        click.echo(f"A local receiver listens at {receiver.url}. Making calls with LiteLLM ...\n")
+    with LocalReceiver() as receiver, progress() as show:
+        show(f"A local receiver listens at {receiver.url}. Making calls with LiteLLM ...")
         from langfuse_otel import _demo  # noqa: PLC0415 - imports LiteLLM, which takes seconds
 
         made = _demo.calls()
         _demo.make(made, receiver.url, receiver.public_key, receiver.secret_key)
         traces = receiver.traces()[::-1]
-    for trace in traces:
-        click.echo(tree_text(trace, style=colored) + "\n")
     missing = _demo.missing(made, traces)
+    if as_json:
+        names = [call.name for call in made]
+        echo(json.dumps({"ok": not missing, "calls": names, "missing": missing}, indent=2))
+        raise SystemExit(1 if missing else 0)
+    for trace in traces:
+        echo(tree_text(trace, style=colored) + "\n")
     if missing:
         raise click.ClickException("did not arrive as sent: " + ", ".join(missing))
-    click.echo(NEXT_STEPS.format(number=len(made)))
+    echo(NEXT_STEPS.format(number=len(made)))

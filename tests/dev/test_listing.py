@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from langfuse_otel.dev._store import Store
 from received import a_span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from langfuse_otel.dev._received import ReceivedSpan
@@ -296,6 +297,33 @@ def test_each_filter_has_its_index(store: Store, filters: dict[str, Any], index:
 
     assert any(index in step for step in plan), plan
     assert not any(step == "SCAN traces" for step in plan), plan
+
+
+def plan_of(store: Store, ask: Callable[[Any], object]) -> list[str]:
+    """Return the steps of the queries that are asked."""
+    steps = []
+
+    def explained(query: str, values: Sequence[Any]) -> list[Any]:
+        steps.extend(row[3] for row in store.rows(f"EXPLAIN QUERY PLAN {query}", values))
+        return store.rows(query, values)
+
+    ask(SimpleNamespace(rows=explained))
+    return steps
+
+
+def test_hits_are_not_sorted(store: Store) -> None:
+    """The traces with a frequent word are listed from the newest on, until a page is full."""
+    plan = plan_of(store, lambda asked: trace_rows(asked, Filters(text="apples")))
+
+    assert any("traces_newest" in step for step in plan), plan
+    assert not any("ORDER BY" in step for step in plan), plan
+
+
+def test_totals_search_once(store: Store) -> None:
+    """For the number of traces and the sums of their calls a text is searched for once."""
+    plan = plan_of(store, lambda asked: overview(asked, Filters(text="apples")))
+
+    assert sum("VIRTUAL TABLE" in step for step in plan) == 1, plan
 
 
 def test_file_of_an_earlier_version(tmp_path: Path) -> None:

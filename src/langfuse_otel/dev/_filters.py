@@ -94,7 +94,9 @@ def _text_conditions(text: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
     condition, values = "text LIKE ?", [pattern]
     if "_" in pattern:
         condition, values = f"{condition} AND instr(lower(text), lower(?))", [pattern, text]
-    yield f"number IN (SELECT rowid FROM texts WHERE {condition})", tuple(values)  # noqa: S608
+    # With the + the newest traces are looked at first, until there are enough; without, all hits are
+    # put in order.
+    yield f"+number IN (SELECT rowid FROM texts WHERE {condition})", tuple(values)  # noqa: S608
 
 
 def _whole(name: str, text: str) -> int:

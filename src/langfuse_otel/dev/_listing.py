@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ._filters import where
@@ -56,6 +55,12 @@ FROM traces WHERE {conditions} AND session_id IN (
 )
 GROUP BY session_id ORDER BY last_ms DESC, session_id
 """
+# The number of traces, then their calls; with both in one statement a text is searched for once.
+_OVERVIEW: Final = """
+WITH shown AS (SELECT number FROM traces WHERE {conditions})
+SELECT count(*), NULL, NULL, NULL, NULL, NULL, NULL FROM shown
+UNION ALL SELECT {columns} FROM calls WHERE {chosen}
+"""
 _VALUES: Final = {
     "models": "SELECT model, count(*) FROM calls WHERE model IS NOT NULL GROUP BY model",
     "environments": "SELECT environment, count(*) FROM traces GROUP BY environment",
@@ -101,8 +106,15 @@ def session_rows(
 def overview(store: Store, filters: Filters) -> dict[str, Any]:
     """Take filters, give the number of traces, and totals, models and buckets of their calls."""
     conditions, values = where(filters)
-    count = store.rows(f"SELECT count(*) FROM traces WHERE {conditions}", values)[0][0]  # noqa: S608
-    return {"traces": count, **overview_of(_calls(store, filters))}
+    chosen = ["trace IN shown"] if values else []
+    if filters.model is not None:
+        # Of a trace that is shown for its model, the calls to other models are not counted.
+        chosen, values = [*chosen, "model = ?"], [*values, filters.model]
+    query = _OVERVIEW.format(
+        conditions=conditions, columns=COLUMNS, chosen=" AND ".join(chosen) or "TRUE"
+    )
+    (traces, *_), *calls = store.rows(query, values)
+    return {"traces": traces, **overview_of(calls)}
 
 
 def values_of(store: Store) -> dict[str, list[str]]:
@@ -111,15 +123,6 @@ def values_of(store: Store) -> dict[str, list[str]]:
         name: [value for value, _ in store.rows(f"{query} ORDER BY count(*) DESC, 1 LIMIT 100")]
         for name, query in _VALUES.items()
     }
-
-
-def _calls(store: Store, filters: Filters) -> list[Any]:
-    # Of a trace that is shown for its model, the calls to other models are not counted.
-    conditions, values = where(replace(filters, model=None))
-    chosen = [f"trace IN (SELECT number FROM traces WHERE {conditions})"] if values else []  # noqa: S608
-    if filters.model is not None:
-        chosen, values = ["model = ?", *chosen], [filters.model, *values]
-    return store.rows(f"SELECT {COLUMNS} FROM calls WHERE {' AND '.join(chosen) or 'TRUE'}", values)  # noqa: S608
 
 
 def _cursor(text: str) -> list[Any]:

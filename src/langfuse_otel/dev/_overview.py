@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-COLUMNS: Final = "start_ms, latency_ms, input_tokens, output_tokens, cost, level, model"
-"""The columns of `calls` that are read here, in this order."""
+COLUMNS: Final = "start_ms, latency_ms, input_tokens, output_tokens, cost, level = 'ERROR', model"
+"""What is read of `calls`, in this order; of the level only whether it is an error."""
 
 Key = TypeVar("Key", int, str)
-Call = tuple[int, "float | None", int, int, "float | None", str, "str | None"]
+Call = tuple[int, "float | None", int, int, "float | None", int, "str | None"]
 
 _MOST_BUCKETS: Final = 60
 _SECOND: Final = 1000
@@ -89,11 +89,11 @@ def _cells(calls: Sequence[Call], width: int) -> list[tuple[int, _Cell]]:
 
 
 def _cell(model: str, calls: list[Call]) -> _Cell:
-    _, latencies, given, taken, costs, levels, _ = zip(*calls, strict=True)
+    _, latencies, given, taken, costs, errors, _ = zip(*calls, strict=True)
     return _Cell(
         model=model,
         calls=len(calls),
-        errors=levels.count("ERROR"),
+        errors=sum(errors),
         input_tokens=sum(given),
         output_tokens=sum(taken),
         cost=sum(cost for cost in costs if cost),

@@ -23,7 +23,7 @@ function warning({ effect, attribute, text }) {
     "li",
     { class: effect },
     el("em", {}, effect),
-    el("span", {}, attribute && el("code", {}, attribute), text),
+    el("span", {}, attribute && [el("code", {}, attribute), " "], text),
   );
 }
 
