@@ -7,6 +7,7 @@ import gc
 import json
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 import langfuse_otel
 from langfuse_otel._identity import observation_id_of
+from langfuse_otel._versions import _numbers
 from langfuse_otel.testing import Collector
 from proxies import a_proxy
 from routes import FOUND, RANKED, UNKNOWN_ITEM, VERDICT, Provider
@@ -680,7 +682,7 @@ def test_file_or_batch(
 def test_generate_content_stream(langfuse: Collector, call: Caller) -> None:
     """A stream of Gemini's is one generation with the whole answer and usage.
 
-    LiteLLM does not see its first chunk, and a time that is the end's would be a wrong one.
+    LiteLLM sees its first chunk from 1.109 on; a time that is the end's would be a wrong one.
     """
     call("generate_content", "async stream")
     call.wait(asyncio.to_thread(langfuse.wait_for, 1))
@@ -690,7 +692,8 @@ def test_generate_content_stream(langfuse: Collector, call: Caller) -> None:
     assert span.json("langfuse.observation.output")["content"] == ANSWER
     assert span.json("langfuse.observation.usage_details") == BUCKETS
     assert span.json("langfuse.observation.cost_details")["total"] > 0
-    assert "langfuse.observation.completion_start_time" not in span.attributes
+    is_seen = _numbers(version("litellm")) >= (1, 109)
+    assert ("langfuse.observation.completion_start_time" in span.attributes) == is_seen
 
 
 def test_flush_after_generate_content_stream(langfuse: Collector, call: Caller) -> None:

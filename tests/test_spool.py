@@ -237,11 +237,12 @@ def test_a_flipped_bit(folder: Path) -> None:
 def test_a_lock_of_others(folder: Path, tmp_path: Path, name: str) -> None:
     """What other programs keep beside a lock of theirs is theirs, also where a link leads there."""
     [ours] = an_ended_process(folder, b"ours")
+    another = ours.parent.name[:-1] + ("1" if ours.parent.name[-1] == "0" else "0")
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     for kept in ("lock", "half.tmp", "whole.request"):
         (theirs / kept).touch()
-    (folder / name.format(name=f"0{ours.parent.name[1:-1]}0")).symlink_to(theirs)
+    (folder / name.format(name=another)).symlink_to(theirs)
     found = a_spool(folder).recover(everything)
 
     assert len(found) == 1

@@ -38,6 +38,25 @@ SPLIT = {"input_cost": 0.25, "output_cost": 0.5, "tool_usage_cost": 0.0}
             },
         ),
         (
+            {
+                "prompt_tokens": 100,
+                "completion_tokens": 0,
+                "prompt_tokens_details": {
+                    "cached_tokens": 30,
+                    "audio_tokens": 25,
+                    "image_tokens": 12,
+                    "cached_tokens_details": {"audio_tokens": 20, "image_tokens": 99},
+                },
+            },
+            {
+                "input": 65,
+                "input_cached_tokens": 30,
+                "input_audio_tokens": 5,
+                "output": 0,
+                "total": 100,
+            },
+        ),
+        (
             Usage(
                 prompt_tokens=100,
                 completion_tokens=10,
@@ -64,7 +83,16 @@ SPLIT = {"input_cost": 0.25, "output_cost": 0.5, "tool_usage_cost": 0.0}
         ({"prompt_tokens": "many"}, None),
         (None, None),
     ],
-    ids=["plain", "details", "anthropic-cache", "more-cached-than-read", "odd", "text", "none"],
+    ids=[
+        "plain",
+        "details",
+        "cached-audio",
+        "anthropic-cache",
+        "more-cached-than-read",
+        "odd",
+        "text",
+        "none",
+    ],
 )
 def test_buckets(usage: object, buckets: dict[str, int] | None) -> None:
     """Buckets do not overlap, are never negative, and add up to the provider's total."""

@@ -107,9 +107,12 @@ class Responses(Partial):
         self._attributes = {k: v for k, v in self._attributes.items() if k not in CONNECTION}
 
     def _like_the_stream(self) -> Any:
-        """Return a stream object that knows the same."""
+        """Return a stream object that knows the same, but for a failure.
+
+        Of a stream whose failure it has noted LiteLLM (1.109) says nothing more.
+        """
         like = object.__new__(self._class)
-        vars(like).update(self._attributes)
+        vars(like).update(self._attributes, _failure_handled=False)
         return like
 
 

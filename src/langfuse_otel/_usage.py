@@ -75,7 +75,7 @@ def usage_of(usage: object) -> dict[str, int] | None:
 
 
 def _inputs(counts: Mapping[str, Any], details: Mapping[str, Any], prompt: int) -> dict[str, int]:
-    found = _parts(_INPUT_PARTS, details, prompt)
+    found = _parts(_INPUT_PARTS, _uncached(details), prompt)
     if "input_cached_tokens" not in found:
         found |= _parts(_CACHE_READS, counts, prompt - sum(found.values()))
     written = found.get("input_cache_creation", 0)
@@ -86,6 +86,15 @@ def _inputs(counts: Mapping[str, Any], details: Mapping[str, Any], prompt: int) 
             del found["input_cache_creation"]
             found |= by_lifetime
     return found
+
+
+def _uncached(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where LiteLLM tells cached audio and images apart (1.109 of Gemini), it counts them twice."""
+    cached = members(details.get("cached_tokens_details"))
+    if not cached:
+        return details
+    media = ("audio_tokens", "image_tokens")
+    return {**details, **{name: tokens(details, name) - tokens(cached, name) for name in media}}
 
 
 def cost_of(total: object, breakdown: Mapping[str, Any]) -> dict[str, float] | None:
