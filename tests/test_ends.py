@@ -80,7 +80,11 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("code", [CALL + "term()", IN_LOOP], ids=["sync", "async"])
+@pytest.mark.parametrize(
+    "code",
+    [CALL + "term()", IN_LOOP, "sys.setswitchinterval(1e-6)" + IN_LOOP],
+    ids=["sync", "async", "async, with threads that take turns at once"],
+)
 def test_sigterm(collector: Collector, code: str) -> None:
     """A SIGTERM without a handler still ends the process, after what it had was delivered."""
     run = run_program(CALLS + code, collector, **LATE)

@@ -86,15 +86,16 @@ def drain_at_exit() -> None:
     _run_forgotten()
 
 
-def drain(timeout_s: float) -> bool:
+def drain(timeout_s: float, loop: asyncio.AbstractEventLoop | None = None) -> bool:
     """Wait for LiteLLM's callbacks from a thread; False if some still run after `timeout_s`.
 
     Inside a running event loop the callbacks of asynchronous calls cannot run while it waits, so
-    it does not wait for those: `adrain` does.
+    it does not wait for those: `adrain` does. Of a `loop` that runs in another thread it also waits
+    for what is yet to be handed over.
     """
     deadline = time.monotonic() + timeout_s
     in_loop = _in_event_loop()
-    while not (_threads_are_idle() and (in_loop or _worker_is_idle())):
+    while not (_threads_are_idle() and (in_loop or (_worker_is_idle() and _is_done_with(loop)))):
         if time.monotonic() >= deadline:
             return False
         time.sleep(POLL_S)
@@ -106,7 +107,7 @@ async def adrain(timeout_s: float) -> bool:
     deadline = time.monotonic() + timeout_s
     worker = _worker()
     try:
-        if tasks := _handing_over():
+        if tasks := _handing_over(asyncio.get_running_loop()):
             await asyncio.wait(tasks, timeout=timeout_s)
         if worker is not None:
             await asyncio.wait_for(worker.flush(), deadline - time.monotonic())
@@ -117,8 +118,13 @@ async def adrain(timeout_s: float) -> bool:
     return True
 
 
-def _handing_over() -> list[asyncio.Task[Any]]:
-    tasks = asyncio.all_tasks()
+def _is_done_with(loop: asyncio.AbstractEventLoop | None) -> bool:
+    """Whether all callbacks of a loop have run: what is not handed over yet comes first."""
+    return loop is None or not (_handing_over(loop) or _unfinished.get(loop))
+
+
+def _handing_over(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[Any]]:
+    tasks = asyncio.all_tasks(loop)
     return [t for t in tasks if getattr(t.get_coro(), "__qualname__", "") in HANDING_OVER]
 
 

@@ -114,10 +114,10 @@ def _hasten() -> None:
         _delivery.hasten()
 
 
-def _end_by_signal() -> None:
+def _end_by_signal(loop: asyncio.AbstractEventLoop | None) -> None:
     """LiteLLM's threads and event loop may still run: its callbacks get half of the time."""
     if "langfuse_otel.logger" in sys.modules:
-        _pending.drain(_shutdown_timeout_s / 2)
+        _pending.drain(_shutdown_timeout_s / 2, loop)
     end()
 
 

@@ -16,16 +16,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Deliver = Callable[[asyncio.AbstractEventLoop | None], None]
+
 # What stood before ours, None while ours does not stand.
 _previous: Any = None
 
 
-def install(hasten: Callable[[], None], deliver: Callable[[], None], timeout_s: float) -> None:
+def install(hasten: Callable[[], None], deliver: Deliver, timeout_s: float) -> None:
     """Stand before the handler that there is; from the main thread alone, as Python has it.
 
     Args:
         hasten: is called where another handler ends the process.
-        deliver: is called before the default action; in a thread of its own.
+        deliver: is called before the default action, in a thread of its own, with the event loop
+            that the signal came upon, None without one.
         timeout_s: the default action waits for it no longer than this.
     """
     global _previous  # noqa: PLW0603 - there is one handler in a process
@@ -58,7 +61,7 @@ def _before(handler: Callable[[int, Any], Any], hasten: Callable[[], None]) -> A
     return handle
 
 
-def _before_default(deliver: Callable[[], None], timeout_s: float) -> Any:
+def _before_default(deliver: Deliver, timeout_s: float) -> Any:
     """Deliver in another thread, for this one may hold a lock that delivering needs.
 
     A running event loop goes on meanwhile, since the callbacks of its calls run in it. The thread
@@ -67,9 +70,9 @@ def _before_default(deliver: Callable[[], None], timeout_s: float) -> Any:
     delivered = _thread.allocate_lock()
     delivered.acquire()
 
-    def deliver_and_die() -> None:
+    def deliver_and_die(loop: asyncio.AbstractEventLoop | None) -> None:
         try:
-            deliver()
+            deliver(loop)
         finally:
             delivered.release()
             _die()
@@ -78,8 +81,9 @@ def _before_default(deliver: Callable[[], None], timeout_s: float) -> Any:
         if not delivered.locked():
             return
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        _thread.start_new_thread(deliver_and_die, ())
-        if not _in_event_loop() and not delivered.acquire(timeout=timeout_s):
+        loop = asyncio._get_running_loop()  # noqa: SLF001 - the one that raises nothing
+        _thread.start_new_thread(deliver_and_die, (loop,))
+        if loop is None and not delivered.acquire(timeout=timeout_s):
             _die()
 
     return handle
@@ -88,7 +92,3 @@ def _before_default(deliver: Callable[[], None], timeout_s: float) -> Any:
 def _die() -> None:
     """By the signal itself, so that whoever waits for this process sees what ended it."""
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _in_event_loop() -> bool:
-    return asyncio._get_running_loop() is not None  # noqa: SLF001 - the one that raises nothing
