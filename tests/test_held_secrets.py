@@ -97,6 +97,15 @@ def test_harmless_address() -> None:
     assert "'https://a.example'" in repr(Settings(host="https://a.example"))
 
 
+@pytest.mark.usefixtures("fresh_litellm")
+def test_loggers_that_differ_in_a_secret() -> None:
+    """Though it is not shown, LiteLLM tells two loggers apart by it."""
+    one, other, same = (LangfuseOtelLogger(secret_key=key) for key in ("a", "b", "a"))
+
+    assert one.fingerprint != other.fingerprint
+    assert one.fingerprint == same.fingerprint
+
+
 # --- what is shown of the frames that an error passed
 
 RAISING: dict[str, Callable[[], object]] = {
