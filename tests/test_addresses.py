@@ -51,6 +51,7 @@ NAME = "langfuse.tenants.example"
         ("::ffff:127.0.0.1", False),
         ("::ffff:169.254.169.254", False),
         ("fe80::1%eth0", False),
+        ("::ffff:127.0.0.1%eth0", False),
         ("fec0::1", False),
         ("fc00::1", False),
         ("fd00:ec2::254", False),

@@ -116,6 +116,46 @@ def test_check_wrong_keys(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiv
     assert "test trace" not in result.output
 
 
+class Told(Loopback):
+    """A server that answers every question with what it was told to."""
+
+    def __init__(self, told: object) -> None:
+        super().__init__(_Teller)
+        self.body = json.dumps(told).encode()
+
+
+class _Teller(QuietHandler):
+    server: Told
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"status": "OK", "version": "4.16.0"}, "Langfuse 4.16.0 is OK"),
+        ({"status": "OK", "version": "v3.2"}, "Langfuse v3.2 is OK"),
+        ({"status": "OK", "version": "4.16.0 of pk-lf-1:sk-lf-1"}, "Langfuse is OK"),
+        ({"status": "OK", "version": 4}, "Langfuse is OK"),
+        ({"status": "OK", "version": "1.2.3" + "4" * 100}, f"Langfuse 1.2.3{'4' * 15} is OK"),
+        ({"status": "sad", "version": "4.16.0"}, "not as Langfuse does"),
+        (["OK"], "not as Langfuse does"),
+    ],
+)
+def test_check_of_health(monkeypatch: pytest.MonkeyPatch, told: object, expected: str) -> None:
+    """Of what a server says of its health nothing is shown but a version."""
+    with Told(told) as server:
+        names = {"LANGFUSE_PUBLIC_KEY": "pk-lf-1", "LANGFUSE_SECRET_KEY": "sk-lf-1"}
+        result = check(monkeypatch, LANGFUSE_OTEL_HOST=server.root, **names)
+
+    assert expected in result.output
+    assert "pk-lf-1:sk-lf-1" not in result.output
+
+
 class Hostile(QuietHandler):
     """A server whose words are escape sequences, and whose last is nested without end."""
 

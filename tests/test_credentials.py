@@ -114,6 +114,17 @@ def stream(base: str, **more: Any) -> None:
         pass
 
 
+def achat(base: str, **more: Any) -> None:
+    """Make one asynchronously: LiteLLM keeps the headers elsewhere."""
+
+    async def main() -> None:
+        await litellm.acompletion(
+            "openai/gpt-4o-mini", HI, api_base=f"{base}/v1", **ARGUMENTS, **more
+        )
+
+    asyncio.run(main())
+
+
 def embed(base: str, **more: Any) -> None:
     """Make an embedding."""
     litellm.embedding(
@@ -196,7 +207,7 @@ def routed(base: str, **more: Any) -> None:
     router.completion("a", HI, **more)
 
 
-WAYS = (chat, stream, embed, respond, message, azure, bedrock, vertex, routed)
+WAYS = (chat, stream, achat, embed, respond, message, azure, bedrock, vertex, routed)
 
 
 def found_in(*texts: object) -> str:

@@ -439,6 +439,20 @@ def test_foreign_kinds(span_of: Callable[..., ReceivedSpan]) -> None:
     assert span.attributes["input.value"] == [SECRET, "b"]
 
 
+def test_foreign_events(span_of: Callable[..., ReceivedSpan]) -> None:
+    """What an event of the GenAI conventions holds is shown as what was asked, or answered."""
+    shown: dict[Any, str] = {}
+
+    def tell(span: Span) -> None:
+        span.add_event("gen_ai.user.message", {"content": "asked"})
+        span.add_event("gen_ai.choice", {"message": "answered"})
+        span.add_event("checkpoint", {"note": "no content"})
+
+    span_of(tell, mask=shown.setdefault)
+
+    assert shown == {"asked": "input", "answered": "output"}
+
+
 def test_foreign_objects(span_of: Callable[..., ReceivedSpan]) -> None:
     """What Langfuse takes as an object alone stays one."""
     span = span_of(fill, mask=lambda *_: "x")

@@ -167,6 +167,20 @@ def test_client_that_leaves(proxy: tuple[httpx.Client, Collector]) -> None:
     assert ANSWER.startswith(span.json("langfuse.observation.output")["content"])
 
 
+def test_switch_in_a_body(proxy: tuple[httpx.Client, Collector]) -> None:
+    """LiteLLM refuses a body with a switch unless it is told to take such: nothing of it is sent."""
+    client, collector = proxy
+    before = len(collector.spans)
+    answer = client.post(
+        "/v1/chat/completions", json=body("to be hidden", turn_off_message_logging=True)
+    )
+    client.post("/v1/chat/completions", json=body())
+    collector.wait_for(before + 1)
+
+    assert answer.status_code >= 400
+    assert b"to be hidden" not in b"".join(collector.bodies)
+
+
 def test_nothing_secret(proxy: tuple[httpx.Client, Collector]) -> None:
     """Neither the proxy's key nor the provider's is in any span."""
     client, collector = proxy

@@ -30,6 +30,7 @@ AUTH = f"""
 from litellm.proxy._types import UserAPIKeyAuth
 
 OFF = {{"turn_off_message_logging": True}}
+FREE = {{"allow_client_message_redaction_opt_out": True}}
 LOGGING = [{{
     "callback_name": "langfuse_otel",
     "callback_type": "success_and_failure",
@@ -44,7 +45,8 @@ WHO = {{
     {MASTER_KEY!r}: {{}},
     "sk-key": {{"metadata": {{"logging": LOGGING}}}},
     "sk-masked-key": {{"metadata": {{"mask_input": True, "mask_output": True}}}},
-    "sk-team": {{"team_id": "t", "team_metadata": {{"logging": LOGGING}}}},
+    "sk-team": {{"team_id": "t", "team_metadata": {{"logging": LOGGING, **FREE}}}},
+    "sk-free": {{"metadata": FREE}},
     "sk-old-team": {{"team_id": "o", "team_metadata": {{"callback_settings": SETTINGS}}}},
     "sk-configured-team": {{"team_id": "configured"}},
 }}
@@ -56,6 +58,8 @@ async def authenticate(request, api_key):
 # A number that says as much as the secret, for tools that take numbers, and what comes of it.
 NUMBER = 7_318_236_459
 SIGNS = (ANSWER.encode(), b"7318236459", b"7318236460")
+
+AGAINST = {"litellm-disable-message-redaction": "true"}
 
 # How a request asks for redaction, or its key does: key and headers.
 SWITCHES: dict[str, tuple[str, dict[str, str]]] = {
@@ -70,7 +74,7 @@ SWITCHES: dict[str, tuple[str, dict[str, str]]] = {
         MASTER_KEY,
         {"langfuse_mask_input": "true", "langfuse-mask-output": "true"},
     ),
-    "team against the header": ("sk-team", {"litellm-disable-message-redaction": "true"}),
+    "team against the header": ("sk-team", AGAINST),
 }
 ROUTES: dict[str, tuple[str, dict[str, Any]]] = {
     "chat": (
@@ -127,9 +131,17 @@ class Proxy:
     def ask(self, route: str, switch: str | None = None) -> list[ReceivedSpan]:
         """Make one request, and return what came of it; a later one shows that all has come."""
         key, headers = SWITCHES[switch] if switch else (MASTER_KEY, {})
+        return self.say(route, key, headers)
+
+    def say(self, route: str, key: str, headers: dict[str, str], **more: Any) -> list[ReceivedSpan]:
+        """Make one request with more in its body, and return what came of it."""
         del self.collector.spans[:], self.collector.bodies[:]
         path, body = ROUTES[route]
-        self.client.post(path, json=body, headers={"Authorization": f"Bearer {key}", **headers})
+        self.client.post(
+            path,
+            json={**body, **more},
+            headers={"Authorization": f"Bearer {key}", **headers},
+        )
         self.collector.wait_for(1)
         return self.settled()
 
@@ -175,6 +187,8 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
             "mcp_servers": {"house": {"url": tools, "transport": "http"}},
             "general_settings": {
                 "custom_auth": "house_auth.authenticate",
+                # Without this the proxy refuses a body with `turn_off_message_logging`.
+                "allow_client_side_credentials": True,
                 "pass_through_endpoints": [
                     {"path": "/forecast", "target": f"{parrot.root}/v1/moderations"},
                 ],
@@ -211,6 +225,31 @@ def test_canary(proxy: Proxy, switch: str, route: str) -> None:
 
     assert len(spans) > 1
     assert proxy.is_silent
+
+
+BODIES: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
+    "body": ({}, {"turn_off_message_logging": True}),
+    "body against the header": (AGAINST, {"turn_off_message_logging": "true"}),
+    "metadata": ({}, {"metadata": {"turn_off_message_logging": True}}),
+}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("switch", BODIES)
+def test_body(proxy: Proxy, switch: str, route: str) -> None:
+    """A switch in the body of a request hides it; its header against that is not its own to set."""
+    headers, more = BODIES[switch]
+    spans = proxy.say(route, MASTER_KEY, headers, **more)
+
+    assert len(spans) > 1
+    assert proxy.is_silent
+
+
+def test_opted_out(proxy: Proxy) -> None:
+    """A key that may undo the switch by its header does."""
+    proxy.say("chat", "sk-free", AGAINST, turn_off_message_logging=True)
+
+    assert not proxy.is_silent
 
 
 @pytest.mark.parametrize("route", ROUTES)

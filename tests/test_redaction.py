@@ -20,7 +20,7 @@ import langfuse_otel
 from calls import a_call, a_response, observation_of, observed
 from canary import CALLS, SECRET, Parrot, arguments_of, function_of, is_found, ways_of
 from conftest import LISTS
-from langfuse_otel import LangfuseOtelLogger
+from langfuse_otel import LangfuseOtelLogger, _pinned
 from langfuse_otel._redaction import ALL_REDACTED, NOT_CAPTURED, is_redacted
 from langfuse_otel.testing import Answer
 
@@ -376,6 +376,55 @@ def test_continued_trace(stage: Stage, name: str) -> None:
 def test_read(asked: dict[str, Any], pinned: dict[str, str], expected: bool) -> None:
     """In doubt a switch is on; what the operator pinned holds whatever a request says."""
     assert is_redacted({"standard_callback_dynamic_params": asked}, pinned) is expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, False),
+        ({"x-litellm-enable-message-redaction": "true"}, True),
+        ({"litellm-enable-message-redaction": "1"}, True),
+        (
+            {
+                "litellm-enable-message-redaction": "1",
+                "litellm-disable-message-redaction": "1",
+            },
+            False,
+        ),
+    ],
+)
+def test_read_of_headers(headers: dict[str, str], expected: bool) -> None:
+    """The headers of a request count where LiteLLM does not look at them: it is passed through."""
+    kwargs = {"litellm_params": {"proxy_server_request": {"headers": headers}}}
+
+    assert is_redacted(kwargs, {}) is expected
+
+
+@pytest.mark.parametrize("header", [None, "litellm-disable-message-redaction"])
+@pytest.mark.parametrize("way", ["program", "request", "odd request", "header", "pinned", "logger"])
+def test_disabling_header(
+    langfuse: Collector, monkeypatch: pytest.MonkeyPatch, way: str, header: str | None
+) -> None:
+    """The header undoes what program or request ask for, as LiteLLM has it, and nothing else."""
+    monkeypatch.setattr(litellm, "turn_off_message_logging", way == "program")
+    monkeypatch.setitem(
+        _pinned._calls, "call-1", {"turn_off_message_logging": str(way == "pinned")}
+    )
+    asked = {"request": True, "odd request": "yes"}.get(way)
+    enabling = {"x-litellm-enable-message-redaction": "true"} if way == "header" else {}
+    call = a_call(
+        {"headers": {**enabling, **({header: "true"} if header else {})}},
+        litellm_call_id="call-1",
+        standard_callback_dynamic_params={}
+        if asked is None
+        else {"turn_off_message_logging": asked},
+    )
+    logger = LangfuseOtelLogger(turn_off_message_logging=way == "logger")
+    logger.log_success_event(call, a_response(SECRET), call["start_time"], call["start_time"])
+    assert langfuse_otel.flush(20)
+    undone = header is not None and way in {"program", "request", "header"}
+
+    assert is_found(*langfuse.bodies) is undone
 
 
 def test_unexpected_data(langfuse: Collector) -> None:

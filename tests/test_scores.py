@@ -12,6 +12,7 @@ from langfuse import Langfuse
 import langfuse_otel
 from langfuse_otel import generation, score, trace
 from langfuse_otel._drain import drained
+from langfuse_otel._masking import FAILED
 from langfuse_otel.settings import Settings
 from langfuse_otel.testing import Answer
 from programs import run_program
@@ -188,6 +189,52 @@ def test_not_sampled(here: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
         made.score(name="quality", value=1)
 
     assert dict(langfuse_otel.stats().dropped) == {"not_sampled": 2}
+
+
+@pytest.mark.parametrize(
+    ("mask", "comment", "metadata"),
+    [
+        (lambda data, kind: f"{kind} {data}", "comment Ada", {"masked": "metadata {'by': 'Ada'}"}),
+        (lambda data, kind: {kind: len(data)}, '{"comment":3}', {"metadata": 1}),
+        (lambda *_: None, None, None),
+        (lambda *_: 1 / 0, FAILED, {"masked": FAILED}),
+    ],
+)
+def test_mask(here: Collector, mask: Any, comment: str | None, metadata: Any) -> None:
+    """A mask sees comment and metadata of a score, and nothing else of it."""
+    langfuse_otel.configure(mask=mask)
+    score(trace_id=TRACE, name="tone", value="good", comment="Ada", metadata={"by": "Ada"})
+    arrived = only(here)
+
+    assert (arrived["name"], arrived["value"]) == ("tone", "good")
+    assert (arrived.get("comment"), arrived.get("metadata")) == (comment, metadata)
+
+
+def test_mask_by_variable(here: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mask that a variable names holds for scores, as it does for spans by hand."""
+    monkeypatch.setenv("LANGFUSE_OTEL_MASK", "operator:add")
+    score(trace_id=TRACE, name="quality", value=1, comment="Ada")
+
+    assert only(here)["comment"] == "Adacomment"
+
+
+def test_nothing_said(here: Collector) -> None:
+    """Of a score without comment and metadata a mask sees nothing."""
+    langfuse_otel.configure(mask=lambda *_: 1 / 0)
+    score(trace_id=TRACE, name="quality", value=1)
+
+    assert not {"comment", "metadata"} & only(here).keys()
+    assert langfuse_otel.stats().mask_failures == 0
+
+
+def test_no_content(here: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where content is not captured, a score has no comment."""
+    monkeypatch.setenv("LANGFUSE_OTEL_CAPTURE_CONTENT", "false")
+    score(trace_id=TRACE, name="quality", value=1, comment="Ada", metadata={"run": 7})
+    arrived = only(here)
+
+    assert "comment" not in arrived
+    assert arrived["metadata"] == {"run": 7}
 
 
 def test_without_keys(

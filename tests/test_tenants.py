@@ -41,6 +41,7 @@ def call(
         ({"langfuse_public_key": "pk:a"}, Tenant("")),
         ({"langfuse_public_key": "pk\na"}, Tenant("")),
         ({"langfuse_public_key": 7}, Tenant("")),
+        ({"langfuse_public_key": "sk-lf-a"}, Tenant("")),
         ({"langfuse_public_key": "p" * 501}, Tenant("")),
         ({"langfuse_secret": "os.environ/LANGFUSE_SECRET_KEY"}, Tenant(None, "")),
         ({"langfuse_host": "os.environ/HOME"}, Tenant(host="")),

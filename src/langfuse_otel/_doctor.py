@@ -13,8 +13,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from langfuse_otel._compression import compressed
 from langfuse_otel._connection import connection_finding, name_finding
 from langfuse_otel._destination import REGIONS, TRACES_PATH, unquoted
@@ -28,7 +26,7 @@ from langfuse_otel._sender import Delivered, Outcome, Sender, TryLater
 from langfuse_otel._spans import part_of, resource_of
 from langfuse_otel._version import __version__
 from langfuse_otel._versions import LITELLM, is_supported, standing_of
-from langfuse_otel.settings import Settings, proxy_of
+from langfuse_otel.settings import Settings, proxy_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,7 +109,7 @@ def _resolved(settings: Settings, destination: Destination) -> Iterator[Resolved
     for name in Settings.model_fields:
         value, source = getattr(settings, name), settings.source(name)
         if source != "default" and name not in {"host", "public_key", "secret_key"}:
-            yield Resolved(name, "***" if isinstance(value, SecretStr) else str(value), source)
+            yield Resolved(name, str(shown(name, value)), source)
 
 
 def masked(settings: Settings) -> str:

@@ -119,7 +119,7 @@ def mask_span(span: Span, masking: Masking, masks: tuple[Mask, ...]) -> None:
         return value is not None
 
     _see(span, mask)
-    span.status.message = masking.message(span.status.message, masks) or ""
+    span.status.message = masking.words(span.status.message, "status_message", masks) or ""
 
 
 def strip_span(span: Span) -> None:

@@ -54,7 +54,7 @@ def is_public(address: str) -> bool:
     IPv6 addresses that hold an IPv4 one (6to4, NAT64); a mapped one is what it maps.
     """
     try:
-        given = ip_address(address.partition("%")[0])
+        given = ip_address(address)
     except ValueError:
         return False
     ip = getattr(given, "ipv4_mapped", None) or given

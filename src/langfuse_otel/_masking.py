@@ -39,8 +39,8 @@ def configure(*, mask: Mask | None) -> None:
 
     Args:
         mask: called as `mask(data, kind)`, where `data` is what would be sent, as a value of JSON,
-            and `kind` is `"input"`, `"output"`, `"metadata"` or `"status_message"`. Returns what is
-            sent in its place: anything that JSON can hold. None for no mask.
+            and `kind` is `"input"`, `"output"`, `"metadata"`, `"status_message"` or `"comment"`.
+            Returns what is sent in its place: anything that JSON can hold. None for no mask.
 
     Raises:
         TypeError: `mask` is no function.
@@ -119,9 +119,9 @@ class Masking:
         masked = self.text(text, kind, masks)
         return masked if masked is None or masked[:1] == "{" else f'{{"masked":{masked}}}'
 
-    def message(self, text: str | None, masks: tuple[Mask, ...]) -> str | None:
-        """Return what the masks make of the text of an error."""
-        masked = self.value(text, "status_message", masks) if text else text
+    def words(self, text: str | None, kind: Content, masks: tuple[Mask, ...]) -> str | None:
+        """Return what the masks make of a text that Langfuse takes as plain text."""
+        masked = self.value(text, kind, masks) if text else text
         return masked if masked is None or isinstance(masked, str) else json_text(masked)
 
 
@@ -134,10 +134,24 @@ def masked(o: Observation, masking: Masking) -> Observation:
         input=masking.text(o.input, "input", masks),
         output=masking.text(o.output, "output", masks),
         metadata=masking.object(o.metadata, "metadata", masks),
-        status_message=masking.message(o.status_message, masks),
+        status_message=masking.words(o.status_message, "status_message", masks),
         model_parameters=_parameters(o.model_parameters, masking, masks),
         trace=_trace(o.trace, masking, masks),
     )
+
+
+def masked_score(body: Json, masking: Masking) -> Json:
+    """Return the request of a score with its comment and metadata masked."""
+    masks = masking.masks()
+    if not masks:
+        return body
+    said = json.loads(body)
+    if comment := said.get("comment"):
+        said["comment"] = masking.words(comment, "comment", masks)
+    if metadata := said.get("metadata"):
+        value = masking.value(metadata, "metadata", masks)
+        said["metadata"] = value if value is None or isinstance(value, dict) else {"masked": value}
+    return json_text(said)
 
 
 def without_content(o: Observation) -> Observation:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from langfuse_otel import _process
 from langfuse_otel._backlog import Queued
 from langfuse_otel._identity import identify
-from langfuse_otel._masking import Masking, mask_of, masked, without_content
+from langfuse_otel._masking import Masking, mask_of, masked, masked_score, without_content
 from langfuse_otel._otlp import Part
 from langfuse_otel._read_settings import read_settings
 from langfuse_otel._records import Defaults, finished_of
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langfuse_otel._destination import Destination
-    from langfuse_otel._records import Finished, Observation
+    from langfuse_otel._records import Finished, Json, Observation
     from langfuse_otel._spans import InPlaceOfMedia
     from langfuse_otel._tenants import Tenant
     from langfuse_otel.settings import Settings
@@ -102,11 +102,11 @@ class Pipeline:
             return finished
         return None
 
-    def export_score(self, body: bytes, trace_id: int | None) -> None:
+    def export_score(self, body: Json, trace_id: int | None) -> None:
         """Queue a score, or count why it is not sent.
 
         Args:
-            body: of the request, JSON.
+            body: of the request; masks see what of it is content.
             trace_id: of the trace that it judges; a session's score has none.
         """
         if not self.settings.enabled:
@@ -117,7 +117,8 @@ class Pipeline:
         elif trace_id is not None and not is_sampled(trace_id, self.settings.sample_rate):
             self._delivery.lose("not_sampled")
         else:
-            self._delivery.submit(Queued(route, len(body), partial(Part, b"", b"", body)))
+            encode = partial(_encoded_score, body, self._masking)
+            self._delivery.submit(Queued(route, len(body), encode))
 
     def _sampled(self, finished: Finished) -> Finished | None:
         """The call, read if its trace has to be known; None if that one is not sent."""
@@ -144,6 +145,10 @@ def _encoded(
     observation = masked(seen if settings.capture_content else without_content(seen), masking)
     resource = resource_of(settings.service_name, observation.environment, settings.release)
     return part_of(observation, identify(observation.clues), resource, media)
+
+
+def _encoded_score(body: Json, masking: Masking) -> Part:
+    return Part(b"", b"", masked_score(body, masking).encode())
 
 
 def is_sampled(trace_id: int, rate: float) -> bool:

@@ -17,6 +17,7 @@ from langfuse_otel.settings import (
     USER_FROM,
     Settings,
     environment_name,
+    headers_of,
     host_or_text,
     names_of,
     variable_text,
@@ -75,6 +76,7 @@ def warnings_about(settings: Settings) -> list[str]:
         *_quote_warnings(settings),
         *_environment_warnings(settings),
         *_name_warnings(settings),
+        *_header_warnings(settings),
     ]
 
 
@@ -112,6 +114,13 @@ def _name_warnings(settings: Settings) -> list[str]:
         for name in names_of(getattr(settings, field))
         if name not in known
     ]
+
+
+def _header_warnings(settings: Settings) -> list[str]:
+    if None not in headers_of(settings.otlp_headers.get_secret_value()):
+        return []
+    source = _set_by(settings, "otlp_headers")
+    return [f"{source} is to be name=value,name=value; what is none of these is left out"]
 
 
 def _set_by(settings: Settings, field: str) -> str:

@@ -32,8 +32,8 @@ Reason = Literal["metadata", "traceparent", "context", "litellm", "call"]
 Level = Literal["DEBUG", "DEFAULT", "WARNING", "ERROR"]
 Json = str
 
-# What a mask is shown: "input", "output", "metadata" or "status_message"; and what it returns is sent.
-Content = Literal["input", "output", "metadata", "status_message"]
+# What a mask is shown, by its kind; and what it returns is sent.
+Content = Literal["input", "output", "metadata", "status_message", "comment"]
 Mask = Callable[[Any, Content], Any]
 
 

@@ -43,20 +43,24 @@ def is_redacted(kwargs: Mapping[str, Any], pinned: Mapping[str, str]) -> bool:
 
     What the operator `pinned` to key or team holds, whatever a request's header says. A value that
     LiteLLM cannot read, such as `yes` or 1, counts as set: a switch that fails open leaks. Of a
-    request that its proxy passes through it does not look at the headers.
+    request that its proxy passes through it looks at neither headers nor body, though it takes the
+    switch out of the latter.
     """
     asked = mapping_of(kwargs.get("standard_callback_dynamic_params")).get(SWITCH)
     if is_true(pinned.get(SWITCH)):
         return True
     if asked is None:
-        return _is_asked_by_header(kwargs)
+        return _is_asked_by_request(kwargs)
     return is_true(asked) and str(asked).lower() != "true"
 
 
-def _is_asked_by_header(kwargs: Mapping[str, Any]) -> bool:
-    request = mapping_of(kwargs.get("litellm_params")).get("proxy_server_request")
+def _is_asked_by_request(kwargs: Mapping[str, Any]) -> bool:
+    params = mapping_of(kwargs.get("litellm_params"))
+    request = params.get("proxy_server_request")
     if not request:
         return False
+    if is_true(params.get(SWITCH)) or is_true(mapping_of(params.get("metadata")).get(SWITCH)):
+        return True
     headers = mapping_of(mapping_of(request).get("headers"))
     return any(headers.get(name) for name in HEADERS) and not headers.get(HEADER_AGAINST)
 

@@ -18,7 +18,8 @@ def get(url: str, destination: Destination, timeout_s: float) -> tuple[int, Any]
     The status is 0 where nothing answered, and then the second is the name of the error; the
     second is None where the answer is no JSON.
     """
-    headers = {"Authorization": dict(destination.headers).get("Authorization", "")}
+    # httpx's own class, for it does not show the keys to whoever prints a traceback's variables.
+    headers = httpx.Headers({"Authorization": dict(destination.headers).get("Authorization", "")})
     try:
         response = httpx.get(url, headers=headers, timeout=timeout_s)
     except Exception as error:  # noqa: BLE001 - also what a wrong proxy variable raises

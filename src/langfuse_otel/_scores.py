@@ -37,7 +37,7 @@ def score(
         trace_id: 32 hex digits, or any text that was given as the `trace_id` of a call.
         observation_id: 16 hex digits, or what was given as `generation_id`; needs a trace.
         session_id: in place of a trace.
-        comment: why.
+        comment: why; masks see it, as they see the metadata.
         data_type: follows from the value where it is not given.
         score_id: sent again under the same id, a score replaces the earlier one; random by default.
         metadata: anything more.
@@ -73,11 +73,11 @@ def score(
         "name": name,
         "value": _VALUES[kind](value),
         "dataType": kind,
-        "comment": comment,
+        "comment": comment if pipeline.settings.capture_content else None,
         "metadata": metadata,
         "environment": pipeline.defaults.environment,
     }
-    body = json_text({key: given for key, given in said.items() if given is not None}).encode()
+    body = json_text({key: given for key, given in said.items() if given is not None})
     pipeline.export_score(body, trace)
     return str(said["id"])
 

@@ -40,7 +40,9 @@ def without_secrets(text: str, kwargs: Mapping[str, Any]) -> str:
 
 def _secrets(kwargs: Mapping[str, Any]) -> Iterator[str]:
     places = [kwargs, *(mapping_of(kwargs.get(name)) for name in _PLACES)]
-    places.append(mapping_of(kwargs.get("additional_args")))
+    sent = mapping_of(kwargs.get("additional_args"))
+    # What went to the provider: of an asynchronous call the extra headers stand here alone.
+    places += [sent, mapping_of(sent.get("complete_input_dict"))]
     for place in places:
         for name, value in place.items():
             if isinstance(value, str) and _NAME.search(str(name)):

@@ -33,8 +33,10 @@ _NAMES = (*_KEYS, HOST, ENVIRONMENT)
 _REFERENCE = "os.environ/"
 _MAX_LENGTH = 500
 
-# Printable ASCII; a public key ends where Basic authentication has its first colon.
+# Printable ASCII; a public key ends where Basic authentication has its first colon. It is shown,
+# so it is none that is secret.
 _KEY = re.compile(r"[!-9;-~]+")
+_PUBLIC_KEY = re.compile(rf"(?!sk-lf-){_KEY.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ def tenant_of(kwargs: Mapping[str, Any], pinned: Mapping[str, str] | None = None
     has_keys = any(name in operators for name in _KEYS)
     unit = operators if has_keys else {**asked, **operators}
     return Tenant(
-        public_key=_key(unit.get(PUBLIC_KEY)),
-        secret_key=_key(unit.get(SECRET_KEY, unit.get(SECRET))),
+        public_key=_matching(_PUBLIC_KEY, unit.get(PUBLIC_KEY)),
+        secret_key=_matching(_KEY, unit.get(SECRET_KEY, unit.get(SECRET))),
         host=unit.get(HOST),
         environment=operators.get(ENVIRONMENT) or asked.get(ENVIRONMENT),
         is_host_foreign=HOST in unit and HOST not in operators and came_by_proxy(kwargs),
@@ -105,5 +107,5 @@ def _text(value: object) -> str:
     return unquoted(value)
 
 
-def _key(text: str | None) -> str | None:
-    return text if text is None or _KEY.fullmatch(text) else ""
+def _matching(pattern: re.Pattern[str], text: str | None) -> str | None:
+    return text if text is None or pattern.fullmatch(text) else ""

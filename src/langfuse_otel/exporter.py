@@ -17,7 +17,7 @@ from langfuse_otel._foreign import flatten_span, mask_span, strip_span
 from langfuse_otel._masking import Masking, mask_of
 from langfuse_otel._otlp import Part, parts_of
 from langfuse_otel._pipeline import is_sampled
-from langfuse_otel.settings import Settings
+from langfuse_otel.settings import Settings, with_secrets_hidden
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Link
@@ -55,6 +55,7 @@ class LangfuseSpanExporter(SpanExporter):
     """
 
     def __init__(self, *, only: Filter | None = None, **settings: Any) -> None:
+        settings = with_secrets_hidden(settings)
         read = Settings(**settings)
         self._destination = read.destination()
         self._only = only

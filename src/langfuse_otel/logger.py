@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.redact_messages import should_redact_message_logging
+from pydantic import SecretStr
 
 from langfuse_otel import _call_masks, _links, _pinned, _process, _retries, _streams
 from langfuse_otel._ambient import parent_of_call
@@ -42,7 +43,7 @@ from langfuse_otel._redaction import (
 )
 from langfuse_otel._tenants import tenant_of
 from langfuse_otel._values import is_true
-from langfuse_otel.settings import Settings
+from langfuse_otel.settings import Settings, with_secrets_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,7 +83,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
     def __init__(
         self, config: object = None, callback_name: str = "langfuse_otel", **settings: Any
     ) -> None:
-        own = {name: settings.pop(name) for name in list(settings) if name in Settings.model_fields}
+        named = [name for name in settings if name in Settings.model_fields]
+        own = with_secrets_hidden({name: settings.pop(name) for name in named})
         # For `message_logging=False` LiteLLM (1.106) would redact what other callbacks get, too.
         is_shown = is_true(settings.pop("message_logging", True))
         is_off = is_true(settings.pop("turn_off_message_logging", False)) or not is_shown
@@ -90,7 +92,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         self.turn_off_message_logging = is_off
         self.callback_name = callback_name
         # LiteLLM takes two loggers for one unless a plain attribute tells them apart.
-        self.fingerprint = sha256(repr(sorted(own.items())).encode()).hexdigest()
+        self.fingerprint = _fingerprint(own)
         self._arguments = own
         self._opened: Pipeline | None = None
         _process.handle_signals(read_settings(**own))
@@ -276,6 +278,11 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             if self._opened is None:
                 self._opened = Pipeline(read_settings(**self._arguments))
             return self._opened
+
+
+def _fingerprint(own: Mapping[str, Any]) -> str:
+    given = {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in own.items()}
+    return sha256(repr(sorted(given.items())).encode()).hexdigest()
 
 
 def _is_unwanted(kwargs: Mapping[str, Any], spans: tuple[str, ...]) -> bool:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import urlsplit
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from opentelemetry.util.re import parse_env_headers
 from pydantic import AfterValidator, AliasChoices, Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -30,6 +30,8 @@ from langfuse_otel._destination import (
 from langfuse_otel._text import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from pydantic.fields import FieldInfo
 
 MISSING_KEYS = (
@@ -39,6 +41,8 @@ MISSING_KEYS = (
 )
 USER_FROM = ("metadata", "argument", "end_user", "key_user")
 SPANS = ("guardrails", "unauthenticated")
+_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+_ADDRESSES = frozenset({"host", "endpoint", "otlp_traces_endpoint", "otlp_endpoint", "ui_url"})
 
 
 def environment_name(text: str) -> str:
@@ -51,7 +55,15 @@ def environment_name(text: str) -> str:
     return re.sub(r"^(langfuse[-_]*)+", "", name)[:40]
 
 
+def _no_secret_key(text: str) -> str:
+    """A public key is shown, logged and stored: keys that were mixed up must not be."""
+    if text.startswith("sk-lf-"):
+        raise ValueError("it is a secret key; the public key of the pair begins with pk-lf-")
+    return text
+
+
 Unquoted = Annotated[str, AfterValidator(unquoted)]
+PublicKey = Annotated[Unquoted, AfterValidator(_no_secret_key)]
 
 
 def names_of(text: str) -> tuple[str, ...]:
@@ -74,7 +86,7 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
     )
 
-    public_key: Unquoted | None = Field(
+    public_key: PublicKey | None = Field(
         None,
         validation_alias="LANGFUSE_PUBLIC_KEY",
         description="Public key of the Langfuse project.",
@@ -377,8 +389,13 @@ class Settings(BaseSettings):
     _arguments: frozenset[str] = PrivateAttr(frozenset())
 
     def __init__(self, **arguments: Any) -> None:
+        arguments = with_secrets_hidden(arguments)
         super().__init__(**arguments)
         self._arguments = frozenset(arguments)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Return what `repr` shows: neither secrets nor an address with a password in it."""
+        return ((name, shown(name or "", value)) for name, value in super().__repr_args__())
 
     @classmethod
     def settings_customise_sources(
@@ -407,7 +424,7 @@ class Settings(BaseSettings):
         if self.endpoint:
             return Destination(checked_url(self.endpoint), self._otlp_headers(), "endpoint")
         if keys:
-            return langfuse_destination(self.host, *keys)
+            return self._project(*keys)
         if self.otlp_traces_endpoint:
             return Destination(checked_url(self.otlp_traces_endpoint), self._otlp_headers(), "otlp")
         if self.otlp_endpoint:
@@ -424,15 +441,21 @@ class Settings(BaseSettings):
         keys = _keys(self)
         if keys is None:
             raise ValueError(MISSING_KEYS)
-        return scores_of(langfuse_destination(self.host, *keys))
+        return scores_of(self._project(*keys))
 
     def address(self) -> str:
         """Return the address of Langfuse that the host means."""
         return host_url(self.host)
 
+    def _project(self, public_key: str, secret_key: SecretStr) -> Destination:
+        """The address is read first: no frame of the error about a bad one holds the secret."""
+        return langfuse_destination(
+            self.address(), public_key, unquoted(secret_key.get_secret_value())
+        )
+
     def _otlp_headers(self) -> Headers:
-        parsed = parse_env_headers(self.otlp_headers.get_secret_value(), liberal=True)
-        return tuple(sorted({**SDK_HEADERS, **parsed}.items()))
+        given = filter(None, headers_of(self.otlp_headers.get_secret_value()))
+        return tuple(sorted({**SDK_HEADERS, **dict(given)}.items()))
 
     def source(self, name: str) -> str:
         """Return where the field `name` was set: `argument`, a variable's name, or `default`."""
@@ -462,7 +485,8 @@ class _Variables(PydanticBaseSettingsSource):
         left = (
             self.get_field_value(f, name) for name, f in fields if name not in self.current_state
         )
-        return {variable: value for value, variable, _ in left if variable}
+        found = {variable: value for value, variable, _ in left if variable}
+        return with_secrets_hidden(found)
 
 
 def set_variable(name: str) -> str | None:
@@ -487,9 +511,52 @@ def host_or_text(host: str) -> str:
         return host
 
 
-def _keys(settings: Settings) -> tuple[str, str] | None:
-    secret = settings.secret_key and unquoted(settings.secret_key.get_secret_value())
-    return (settings.public_key, secret) if settings.public_key and secret else None
+def _keys(settings: Settings) -> tuple[str, SecretStr] | None:
+    secret = settings.secret_key
+    if settings.public_key and secret and unquoted(secret.get_secret_value()):
+        return settings.public_key, secret
+    return None
+
+
+def headers_of(text: str) -> tuple[tuple[str, str] | None, ...]:
+    """Return the headers in `name=value,name=value`, URL-encoded; None for an item that is none.
+
+    OpenTelemetry's own function logs what it cannot read, which may be a key.
+    """
+    return tuple(_header_of(item) for item in map(str.strip, text.split(",")) if item)
+
+
+def _header_of(item: str) -> tuple[str, str] | None:
+    name, is_given, value = item.partition("=")
+    name = unquote(name).strip().lower()
+    is_header = is_given and _HEADER_NAME.fullmatch(name)
+    return (name, unquote(value).strip()) if is_header else None
+
+
+def with_secrets_hidden(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments of `Settings` with those that are secret in a form that `repr` does not show.
+
+    A report of an error may hold the local variables of each frame that it passed.
+    """
+    return {
+        name: SecretStr(value) if name in _secret_names() and isinstance(value, str) else value
+        for name, value in arguments.items()
+    }
+
+
+@cache
+def _secret_names() -> frozenset[str]:
+    """The names that secrets have as arguments: the fields', and those of their variables."""
+    fields = Settings.model_fields
+    kinds = {name: info.annotation for name, info in fields.items()}
+    secret = [name for name, kind in kinds.items() if SecretStr in {kind, *get_args(kind)}]
+    return frozenset((*secret, *(variable for name in secret for variable in variables(name))))
+
+
+def shown(name: str, value: Any) -> Any:
+    """Return the value of a field for people: no secret, and no address that may hold a password."""
+    is_odd = name in _ADDRESSES and re.search("[@?#]", value or "")
+    return "***" if is_odd or isinstance(value, SecretStr) else value
 
 
 def variables(name: str) -> tuple[str, ...]:
