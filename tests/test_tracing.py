@@ -153,6 +153,31 @@ def test_forgotten(here: Collector) -> None:
     assert one(here).json("langfuse.observation.output") == "result"
 
 
+IMPORTERS = """
+import threading
+importers = set()
+class Watch:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "httpx":
+            importers.add(threading.current_thread().name)
+sys.meta_path.insert(0, Watch)
+import langfuse_otel
+with langfuse_otel.trace("lesson"):
+    pass
+assert langfuse_otel.flush(20)
+print(importers)
+"""
+
+
+def test_imports(collector: Collector) -> None:
+    """No thread of ours imports httpx: others may look at it before it is whole."""
+    run = run_program(IMPORTERS, collector)
+
+    assert run.stdout == "{'MainThread'}\n", run.stderr
+    assert len(collector.spans) == 1
+
+
 def test_never_ended(collector: Collector) -> None:
     """What nobody ends until the process does is exported then."""
     code = "import langfuse_otel\nkept = langfuse_otel.trace('kept')\nkept.update(output='result')"

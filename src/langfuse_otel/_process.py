@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from langfuse_otel._backlog import Limits
     from langfuse_otel._counts import Stats
     from langfuse_otel._delivery import Delivery
-    from langfuse_otel._sender import Sender
     from langfuse_otel._spool import Spool
     from langfuse_otel.settings import Settings
 
@@ -36,9 +35,13 @@ def delivery(settings: Settings) -> Delivery:
         if _delivery is None:
             from langfuse_otel._delivery import Delivery  # noqa: PLC0415 - only who sends pays
 
+            # Here and not in the thread that sends: the OpenAI SDK (3.54) takes an `httpx` that
+            # another thread is importing for a whole one, and the caller's request fails.
+            from langfuse_otel._sender import Sender  # noqa: PLC0415 - as above
+
             show_debug_lines(settings)
             _shutdown_timeout_s = settings.shutdown_timeout
-            _delivery = Delivery(_sender, limits_of(settings), _spool(settings))
+            _delivery = Delivery(Sender, limits_of(settings), _spool(settings))
         return _delivery
 
 
@@ -129,12 +132,6 @@ def show_debug_lines(settings: Settings) -> None:
     log.setLevel(logging.DEBUG)
     if not log.hasHandlers():
         log.addHandler(logging.StreamHandler())
-
-
-def _sender() -> Sender:
-    from langfuse_otel._sender import Sender  # noqa: PLC0415 - the thread that sends imports httpx
-
-    return Sender()
 
 
 def limits_of(settings: Settings) -> Limits:
