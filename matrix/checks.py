@@ -35,7 +35,8 @@ litellm.callbacks = [LangfuseOtelLogger()]
 PROGRAM_S = 300.0
 COST = "langfuse.observation.cost_details"
 DOTTED = "langfuse_otel.callback"
-LAUNCHER = [str(SCRIPTS / "opentelemetry-instrument")]
+# Its parser takes options of the program for its own, but for the dashes.
+LAUNCHER = [str(SCRIPTS / "opentelemetry-instrument"), "--"]
 # A name for each call, so that its span is found again.
 CALLS = """
 import litellm

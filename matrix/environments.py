@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matrix.combinations import Combination
 
 ROOT = Path(__file__).parents[1]
+OVERRIDES = Path(__file__).with_name("overrides.txt")
 # LiteLLM is compiled when it is first imported, beside other environments.
 PROGRAM_S = 1800
 
@@ -30,8 +31,9 @@ def environment(combination: Combination, wheel: Path, folder: Path) -> Path:
     """Return the interpreter of a new environment; without LiteLLM's proxy where it lacks a part."""
     _run("uv", "venv", "--quiet", "--python", str(interpreter(combination.python)), str(folder))
     python = folder / "bin/python"
-    install = ["uv", "pip", "install", "--quiet", "--python", str(python), f"{wheel}[launcher]"]
-    install.append(f"opentelemetry-sdk=={combination.opentelemetry}")
+    install = ["uv", "pip", "install", "--quiet", "--python", str(python)]
+    install += ["--override", str(OVERRIDES)]
+    install += [f"{wheel}[launcher]", f"opentelemetry-sdk=={combination.opentelemetry}"]
     try:
         _run(*install, f"litellm[proxy]=={combination.litellm}")
     except subprocess.CalledProcessError:

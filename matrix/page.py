@@ -61,7 +61,7 @@ EXPLANATION = """
 - The oldest is 1.75.6. From 1.73.0 on LiteLLM has the name `langfuse_otel`, but before 1.75.6 it
   makes its own OpenTelemetry exporter for it and asks no class that could be ours.
 - `launcher`: this LiteLLM's proxy looks for a dotted name in a file beside its configuration alone.
-  Start it with `opentelemetry-instrument litellm --config …`, without a callback in the
+  Start it with `opentelemetry-instrument -- litellm --config …`, without a callback in the
   configuration.
 - `not of streams`: this LiteLLM names no cost for a synchronous stream. Langfuse then prices it by
   its own list, from usage and model.

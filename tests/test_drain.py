@@ -194,7 +194,7 @@ def test_no_server(collector: Collector, tmp_path: Path) -> None:
     nowhere = langfuse_destination("http://127.0.0.1:9", "pk-lf-test", "sk-lf-test")
     ended(tmp_path, nowhere, [1, 2])
     variables = {"LANGFUSE_OTEL_HOST": "http://127.0.0.1:9"}
-    code, lines = drain(collector, tmp_path, "--timeout", "0.2", **variables)
+    code, lines = drain(collector, tmp_path, "--timeout", "1", **variables)
 
     assert code == 1
     assert lines[-1].startswith(
