@@ -46,6 +46,22 @@ def is_told():
 def told():
     return [[s.name, sorted(s.attributes), s.parent is None] for s in seen.get_finished_spans()]
 """
+ARIZE = """
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace.export import SpanExportResult
+os.environ |= {
+    "ARIZE_SPACE_ID": "space",
+    "ARIZE_API_KEY": "key",
+    "ARIZE_HTTP_ENDPOINT": "http://127.0.0.1:9/v1/traces",
+    "OTEL_BSP_SCHEDULE_DELAY": "50",
+}
+seen = []
+OTLPSpanExporter.export = lambda self, spans: seen.extend(spans) or SpanExportResult.SUCCESS
+def is_told():
+    return len(seen) >= 4  # two for each call
+def told():
+    return [[s.name, sorted(s.attributes), s.parent is None] for s in seen]
+"""
 PROMETHEUS = """
 from prometheus_client import generate_latest
 def is_told():
@@ -54,7 +70,7 @@ def told():
     lines = generate_latest().decode().splitlines()
     return [l for l in lines if l.startswith("litellm_") and ("_count{" in l or "_total{" in l)]
 """
-PARTNERS = {"otel": OTEL, "prometheus": PROMETHEUS}
+PARTNERS = {"otel": OTEL, "arize": ARIZE, "prometheus": PROMETHEUS}
 
 
 def told(collector: Collector, partner: str, *, beside: bool) -> Any:
