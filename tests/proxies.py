@@ -60,7 +60,9 @@ def a_proxy(
         try:
             headers = {"Authorization": f"Bearer {MASTER_KEY}"}
             url = f"http://127.0.0.1:{port}"
-            with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+            # uvicorn closes what was idle for 5 seconds, perhaps when it is used again.
+            once = httpx.Limits(max_keepalive_connections=0)
+            with httpx.Client(base_url=url, headers=headers, timeout=30, limits=once) as client:
                 _wait(client, process, folder / "proxy.log")
                 yield client
         finally:

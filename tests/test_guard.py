@@ -91,7 +91,7 @@ def test_failures_have_no_answer() -> None:
         (LITELLM[-1], "", True),
         ("1.75.5.post2", "older than 1.75.6, the oldest that is supported", False),
         ("1.79.0", "between versions that are tested, 1.77.7 and 1.80.11", True),
-        ("1.83.0rc1", "between versions that are tested, 1.80.11 and 1.106.2", True),
+        ("1.83.0rc1", "between versions that are tested, 1.82.6 and 1.90.7", True),
         ("9.0", f"newer than {LITELLM[-1]}, the newest that is tested", True),
     ],
 )

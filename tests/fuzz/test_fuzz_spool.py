@@ -74,7 +74,7 @@ def contents(folder: Path) -> Counter[bytes]:
 
 
 def _is_spent(file: Path) -> bool:
-    return file.parent.name.startswith("0170") and file.name in {"lock", "a.tmp"}
+    return file.parent.name.startswith("01") and file.name in {"lock", "a.tmp"}
 
 
 @bounded
