@@ -12,19 +12,13 @@ import pytest
 from calls import observation_of
 from langfuse_otel._guard import missing_in
 from langfuse_otel._versions import LITELLM
+from upstream import BUCKETS
 
 if TYPE_CHECKING:
     from langfuse_otel._records import Observation
 
 PAYLOADS = Path(__file__).with_name("payloads")
 FILES = sorted(PAYLOADS.glob("*/*.json"))
-BUCKETS = {
-    "input": 70,
-    "input_cached_tokens": 30,
-    "output": 30,
-    "output_reasoning_tokens": 20,
-    "total": 150,
-}
 TEXT_BUCKETS = {"input": 4, "output": 6, "total": 10}
 CHAT = {"type": "generation", "usage": BUCKETS, "model": "gpt-4o-mini"}
 # What is the same whatever the release.
