@@ -69,6 +69,14 @@ for _ in range(2):
 for child in [forked(work), forked(work)]:
     assert os.waitpid(child, 0)[1] == 0
 """
+# A callback before ours that takes its time: the child's work is done before ours is called.
+SLOW_CALLBACK = """
+from litellm.integrations.custom_logger import CustomLogger
+class Slow(CustomLogger):
+    def log_success_event(self, kwargs, response_obj, start_time, end_time):
+        time.sleep(0.3)
+litellm.callbacks.insert(0, Slow())
+"""
 MULTIPROCESSING = """
 import multiprocessing
 def work():
@@ -171,7 +179,7 @@ def test_fork(collector: Collector) -> None:
 
 def test_multiprocessing(collector: Collector) -> None:
     """Children of `multiprocessing` end without Python's exit hooks; theirs arrive, too."""
-    run = run_program(CALLS + MULTIPROCESSING, collector, **LATE)
+    run = run_program(CALLS + SLOW_CALLBACK + MULTIPROCESSING, collector, **LATE)
 
     assert run.returncode == 0, run.stderr
     assert len(collector.spans) == 3

@@ -17,7 +17,7 @@ from langfuse_otel import _retries, _streams
 from langfuse_otel._children import deliver_at_end_of
 from langfuse_otel._partial import READERS
 from langfuse_otel._pending import remember_callbacks
-from langfuse_otel._process import aflush, end, flush, stats
+from langfuse_otel._process import aflush, end, end_before_threads, flush, stats
 from langfuse_otel._version import __version__
 
 if TYPE_CHECKING:
@@ -131,5 +131,7 @@ wrapt.register_post_import_hook(_retries.watch, "litellm")
 wrapt.register_post_import_hook(_trace_openai, "openai")
 for _module in READERS:
     wrapt.register_post_import_hook(_streams.watch, _module)
-wrapt.register_post_import_hook(partial(deliver_at_end_of, end=end), "multiprocessing.util")
+wrapt.register_post_import_hook(
+    partial(deliver_at_end_of, end=end_before_threads), "multiprocessing.util"
+)
 atexit.register(end)

@@ -14,7 +14,8 @@ EXIT_PRIORITY = 0
 def deliver_at_end_of(util: ModuleType, end: Callable[[], None]) -> None:
     """Let children of `multiprocessing.util`, which has just been imported, call `end`.
 
-    A child forgets the finalizers of its parent when it starts.
+    A child forgets the finalizers of its parent when it starts, and runs its own before it waits
+    for its threads.
     """
 
     def in_child(_: Any) -> None:

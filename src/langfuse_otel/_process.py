@@ -109,7 +109,7 @@ def end() -> None:
 def handle_signals(settings: Settings) -> None:
     """See that a SIGTERM loses nothing, unless the settings say to leave it alone."""
     if settings.handle_signals:
-        _signals.install(_hasten, _end_by_signal, 2 * settings.shutdown_timeout)
+        _signals.install(_hasten, end_before_threads, 2 * settings.shutdown_timeout)
 
 
 def _hasten() -> None:
@@ -117,8 +117,12 @@ def _hasten() -> None:
         _delivery.hasten()
 
 
-def _end_by_signal(loop: asyncio.AbstractEventLoop | None) -> None:
-    """LiteLLM's threads and event loop may still run: its callbacks get half of the time."""
+def end_before_threads(loop: asyncio.AbstractEventLoop | None = None) -> None:
+    """Do as `end` where LiteLLM's threads and event loop may still run.
+
+    So it is at a signal, and in a child process of `multiprocessing`. LiteLLM's callbacks get half
+    of the time.
+    """
     if "langfuse_otel.logger" in sys.modules:
         _pending.drain(_shutdown_timeout_s / 2, loop)
     end()
