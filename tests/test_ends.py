@@ -90,6 +90,23 @@ if __name__ == "__main__":
     for child in children:
         child.join()
 """
+# The last job stops the worker that runs it.
+CELERY = """
+import celery
+options = dict.fromkeys(["data_folder_in", "data_folder_out", "control_folder"], os.environ["JOBS"])
+app = celery.Celery("jobs", broker="filesystem://")
+app.conf.broker_transport_options = options
+@app.task
+def work():
+    litellm.completion(**call())
+@app.task
+def last():
+    litellm.completion(**call())
+    os.kill(os.getppid(), signal.SIGTERM)
+for job in [work, work, last]:
+    job.delay()
+app.worker_main(["worker", "--pool", "prefork", "--concurrency", "1"])
+"""
 
 
 @pytest.mark.parametrize(
@@ -180,6 +197,14 @@ def test_fork(collector: Collector) -> None:
 def test_multiprocessing(collector: Collector) -> None:
     """Children of `multiprocessing` end without Python's exit hooks; theirs arrive, too."""
     run = run_program(CALLS + SLOW_CALLBACK + MULTIPROCESSING, collector, **LATE)
+
+    assert run.returncode == 0, run.stderr
+    assert len(collector.spans) == 3
+
+
+def test_celery(collector: Collector, tmp_path: Path) -> None:
+    """The processes of a Celery worker end without any hook; what they called arrives."""
+    run = run_program(CALLS + SLOW_CALLBACK + CELERY, collector, **LATE, JOBS=str(tmp_path))
 
     assert run.returncode == 0, run.stderr
     assert len(collector.spans) == 3

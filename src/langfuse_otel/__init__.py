@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import wrapt
 
 from langfuse_otel import _retries, _streams
-from langfuse_otel._children import deliver_at_end_of
+from langfuse_otel._children import deliver_at_end_of, deliver_at_end_of_workers
 from langfuse_otel._partial import READERS
 from langfuse_otel._pending import remember_callbacks
 from langfuse_otel._process import aflush, end, end_before_threads, flush, stats
@@ -133,5 +133,8 @@ for _module in READERS:
     wrapt.register_post_import_hook(_streams.watch, _module)
 wrapt.register_post_import_hook(
     partial(deliver_at_end_of, end=end_before_threads), "multiprocessing.util"
+)
+wrapt.register_post_import_hook(
+    partial(deliver_at_end_of_workers, end=end_before_threads), "celery.signals"
 )
 atexit.register(end)

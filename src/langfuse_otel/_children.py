@@ -1,4 +1,4 @@
-"""Child processes of `multiprocessing`: they end without Python's exit hooks, but run its own."""
+"""Child processes of `multiprocessing` and Celery: no exit hook of Python runs when they end."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ def deliver_at_end_of(util: ModuleType, end: Callable[[], None]) -> None:
     util.register_after_fork(end, in_child)
     if _is_child():
         in_child(end)
+
+
+def deliver_at_end_of_workers(signals: ModuleType, end: Callable[[], None]) -> None:
+    """Let the processes of a pool of Celery, whose `signals` have just been imported, call `end`."""
+
+    def at_shutdown(**_: Any) -> None:
+        end()
+
+    signals.worker_process_shutdown.connect(at_shutdown, weak=False)
 
 
 def _is_child() -> bool:

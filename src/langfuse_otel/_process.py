@@ -120,8 +120,8 @@ def _hasten() -> None:
 def end_before_threads(loop: asyncio.AbstractEventLoop | None = None) -> None:
     """Do as `end` where LiteLLM's threads and event loop may still run.
 
-    So it is at a signal, and in a child process of `multiprocessing`. LiteLLM's callbacks get half
-    of the time.
+    So it is at a signal, and in a child process of `multiprocessing` or Celery. LiteLLM's callbacks
+    get half of the time.
     """
     if "langfuse_otel.logger" in sys.modules:
         _pending.drain(_shutdown_timeout_s / 2, loop)
