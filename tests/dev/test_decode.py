@@ -204,6 +204,8 @@ def test_protobuf_value_is_unwrapped_as_on_the_server(value: AnyValue, text: Any
         ({"intValue": "9" * 400}, None),
         ({"doubleValue": 10**400}, None),
         ({"stringValue": "\ud800!"}, "\ufffd!"),
+        ({"stringValue": {"\ud800": ["\udfff", 1]}}, {"\ufffd": ["\ufffd", 1]}),
+        ({"boolValue": ["\ud800"]}, ["\ufffd"]),
     ],
     ids=[
         "empty-list",
@@ -214,6 +216,8 @@ def test_protobuf_value_is_unwrapped_as_on_the_server(value: AnyValue, text: Any
         "endless",
         "endless-float",
         "half-a-surrogate-pair",
+        "in-a-string-that-is-none",
+        "in-a-boolean-that-is-none",
     ],
 )
 def test_json_value_is_unwrapped_as_on_the_server(value: Any, expected: Any) -> None:

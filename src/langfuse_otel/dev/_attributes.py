@@ -48,8 +48,13 @@ def clean(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _string(value: Any) -> Any:
-    return clean(value) if isinstance(value, str) else value
+def _verbatim(value: Any) -> Any:
+    """A value of another type than its wrapper names is kept, its texts without lone surrogates."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, (dict, list)):
+        return json.loads(clean(json.dumps(value, ensure_ascii=False)))
+    return value
 
 
 def _double(value: Any) -> float | None:
@@ -71,8 +76,8 @@ def _integer(value: Any) -> int | None:
 
 
 _UNWRAP: Final = {
-    "stringValue": _string,
+    "stringValue": _verbatim,
     "doubleValue": _double,
-    "boolValue": lambda value: value,
+    "boolValue": _verbatim,
     "intValue": _integer,
 }
