@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 import warnings
 from contextlib import suppress
 from importlib.metadata import version
@@ -86,6 +87,9 @@ def fresh_process() -> Iterator[None]:
     if _process._delivery is not None:
         _process._delivery.shutdown(1.0)
         _process._delivery = None
+    for thread in threading.enumerate():  # of a delivery that the test made itself
+        if thread.name == "langfuse-otel":
+            thread._target.__self__.shutdown(0.0)  # type: ignore[attr-defined]
     _pipeline._remembered.clear()
     _pipeline.of_environment.cache_clear()
     _pinned._calls.clear()
