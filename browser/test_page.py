@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 NOW = 1_790_000_000.0
 DEMO = """
 import sys
-from langfuse_otel import _demo
-_demo.make(_demo.calls(), *sys.argv[1:])
+from langfuse_otel._console.demo import calls, make
+make(calls(), *sys.argv[1:])
 """
 TRIP = f"{1:032x}"
 ANSWER = f"{7:016x}"

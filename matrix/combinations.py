@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from langfuse_otel._versions import LITELLM, OPENTELEMETRY
+from langfuse_otel._litellm.versions import LITELLM, OPENTELEMETRY
 
 OLDEST, *BETWEEN, NEWEST = LITELLM
 OLD_SDK, NEW_SDK = OPENTELEMETRY

@@ -71,7 +71,7 @@ EXPLANATION = """
 
 ## A new release of LiteLLM
 
-`nox -s matrix -- --litellm 1.110.0` tries it. If all is well it goes into `_versions.py`, and
+`nox -s matrix -- --litellm 1.110.0` tries it. If all is well it goes into `_litellm/versions.py`, and
 `nox -s matrix -- --write-docs` makes this page again. `nox -s record` records what its callbacks are
 given, into `tests/payloads`.
 """

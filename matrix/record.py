@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from langfuse_otel._versions import LITELLM
+from langfuse_otel._litellm.versions import LITELLM
 from matrix.combinations import with_litellm
 from matrix.environments import ROOT, environment, run_in, wheel_into
 

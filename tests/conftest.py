@@ -14,16 +14,9 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from langfuse_otel import (
-    _call_masks,
-    _guard,
-    _masking,
-    _pinned,
-    _pipeline,
-    _process,
-    _read_settings,
-    _routes,
-)
+from langfuse_otel import _pipeline, _process, _read_settings, _routes
+from langfuse_otel._litellm import call_masks, guard, pinned
+from langfuse_otel._privacy import masking
 from langfuse_otel.testing import Collector
 
 if TYPE_CHECKING:
@@ -92,11 +85,11 @@ def fresh_process() -> Iterator[None]:
             thread._target.__self__.shutdown(0.0)  # type: ignore[attr-defined]
     _pipeline._remembered.clear()
     _pipeline.of_environment.cache_clear()
-    _pinned._calls.clear()
+    pinned._calls.clear()
     _routes._warned.clear()
-    _guard._said.clear()
-    _call_masks._functions.clear()
-    _masking.configure(mask=None)
+    guard._said.clear()
+    call_masks._functions.clear()
+    masking.configure(mask=None)
     _read_settings._warn_once.cache_clear()
     logging.getLogger("langfuse_otel").setLevel(logging.NOTSET)
 

@@ -10,7 +10,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from langfuse_otel import __version__
-from langfuse_otel._attributes import attributes_of
+from langfuse_otel._spans.attributes import attributes_of
 
 if TYPE_CHECKING:
     from langfuse_otel._records import Identity, Observation

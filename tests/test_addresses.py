@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from langfuse_otel._delivery import Delivery
+from langfuse_otel._delivery.delivery import Delivery
+from langfuse_otel._delivery.loop import run
+from langfuse_otel._delivery.sender import NOT_PUBLIC, Delivered, Sender
 from langfuse_otel._destination import langfuse_destination
 from langfuse_otel._hosts import is_public
-from langfuse_otel._loop import run
+from langfuse_otel._litellm.tenants import Tenant
 from langfuse_otel._routes import Routes
-from langfuse_otel._sender import NOT_PUBLIC, Delivered, Sender
-from langfuse_otel._tenants import Tenant
 from langfuse_otel.settings import Settings
 from test_delivery import SOON_S, adds_up, an_item
 
@@ -149,7 +149,9 @@ def test_a_name_that_resolves_otherwise_later(
     """The address that is checked is the one that is connected to: the name is asked once."""
     resolver = Resolver("192.88.99.254", "127.0.0.1")
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
-    monkeypatch.setattr("langfuse_otel._loop.is_public", lambda address: address != "127.0.0.1")
+    monkeypatch.setattr(
+        "langfuse_otel._delivery.loop.is_public", lambda address: address != "127.0.0.1"
+    )
     [outcome] = outcomes(project(collector))
 
     assert outcome != Delivered()

@@ -9,9 +9,9 @@ from datetime import datetime, timezone
 import pytest
 
 from golden.cases import CASES
-from langfuse_otel._attributes import attributes_of
+from langfuse_otel._litellm.trace import DOCUMENTED
 from langfuse_otel._records import Clues, Observation, Prompt, TraceFields
-from langfuse_otel._trace import DOCUMENTED
+from langfuse_otel._spans.attributes import attributes_of
 from langfuse_otel.dev._mapping import observation_view
 from langfuse_otel.dev._received import ReceivedSpan
 from langfuse_otel.dev._trace import trace_view

@@ -10,10 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from langfuse_otel._backlog import Backlog, Limits, Queued
-from langfuse_otel._counts import Counts
+from langfuse_otel._delivery.backlog import Backlog, Limits, Queued
+from langfuse_otel._delivery.counts import Counts
+from langfuse_otel._delivery.lanes import MAX_WINDOW, Batch
 from langfuse_otel._destination import langfuse_destination
-from langfuse_otel._lanes import MAX_WINDOW, Batch
 
 if TYPE_CHECKING:
     from langfuse_otel._destination import Destination

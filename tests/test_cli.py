@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
-from langfuse_otel import _doctor, _rest
-from langfuse_otel._versions import LITELLM
+from langfuse_otel import _rest
+from langfuse_otel._console import doctor
+from langfuse_otel._litellm.versions import LITELLM
 from langfuse_otel.cli import main
 from langfuse_otel.dev import LocalReceiver
 from langfuse_otel.settings import MISSING_KEYS
@@ -231,7 +232,7 @@ def test_check_copied_path(monkeypatch: pytest.MonkeyPatch, receiver: LocalRecei
 def test_check_other_region(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
     """Where the keys belong to another region of the cloud, the cure is its address."""
     with LocalReceiver(secret_key="sk-lf-other") as other:
-        monkeypatch.setattr(_doctor, "REGIONS", (receiver.url, other.url))
+        monkeypatch.setattr(doctor, "REGIONS", (receiver.url, other.url))
         wrong = keys(receiver, LANGFUSE_SECRET_KEY=other.secret_key)
         result = check(monkeypatch, **wrong)
 
@@ -242,7 +243,7 @@ def test_check_other_region(monkeypatch: pytest.MonkeyPatch, receiver: LocalRece
 def test_check_asks_nobody_else(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
     """The keys of a server of one's own are shown to no other."""
     with LocalReceiver(secret_key="sk-lf-other") as cloud:
-        monkeypatch.setattr(_doctor, "REGIONS", (cloud.url,))
+        monkeypatch.setattr(doctor, "REGIONS", (cloud.url,))
         result = check(monkeypatch, **keys(receiver, LANGFUSE_SECRET_KEY="sk-lf-other"))
 
     assert "Copy both keys again" in result.output
@@ -327,7 +328,7 @@ def test_check_litellms_version(
     monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver, litellm: str, said: str, code: int
 ) -> None:
     """`check --litellm` says whether this LiteLLM is one that was tested; too old is a problem."""
-    monkeypatch.setattr("langfuse_otel._doctor.version", lambda _name: litellm)
+    monkeypatch.setattr("langfuse_otel._console.doctor.version", lambda _name: litellm)
 
     result = check(monkeypatch, "--litellm", **keys(receiver))
 
@@ -418,15 +419,15 @@ def test_demo() -> None:
 
 def test_demo_notices_a_loss() -> None:
     """What did not arrive, or arrived otherwise, is named."""
-    from langfuse_otel import _demo
+    from langfuse_otel._console import demo
 
     with LocalReceiver() as receiver:
-        made = _demo.calls()
-        _demo.make(made[1:], receiver.url, receiver.public_key, receiver.secret_key)
+        made = demo.calls()
+        demo.make(made[1:], receiver.url, receiver.public_key, receiver.secret_key)
         traces = receiver.traces()
 
-    assert _demo.missing(made, traces) == ["chat gpt-4o-mini"]
-    assert _demo.missing(made[2:], traces) == ["streamed answer"]
+    assert demo.missing_in(made, traces) == ["chat gpt-4o-mini"]
+    assert demo.missing_in(made[2:], traces) == ["streamed answer"]
 
 
 def shape(value: object) -> object:

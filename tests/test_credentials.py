@@ -14,8 +14,8 @@ import pytest
 import langfuse_otel
 from calls import a_call, a_response, observation_of
 from langfuse_otel import LangfuseOtelLogger
-from langfuse_otel._compression import decompressed
-from langfuse_otel._request_file import body_of
+from langfuse_otel._delivery.compression import decompressed
+from langfuse_otel._delivery.request_file import body_of
 from langfuse_otel.testing import Collector
 from loopback import Loopback, QuietHandler
 from routes import Provider

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
 
-from langfuse_otel._cut import LEAST_KEPT, cut
-from langfuse_otel._otlp import Part
-from langfuse_otel._spans import part_of
+from langfuse_otel._spans.cut import LEAST_KEPT, cut
+from langfuse_otel._spans.otlp import Part
+from langfuse_otel._spans.span import part_of
 from test_attributes import FULL
 from test_spans import RESOURCE, ROOT
 

@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from langfuse_otel import _worker
-from langfuse_otel._backlog import Limits, Queued
-from langfuse_otel._compression import decompressed
-from langfuse_otel._delivery import Delivery
+from langfuse_otel._delivery import worker
+from langfuse_otel._delivery.backlog import Limits, Queued
+from langfuse_otel._delivery.compression import decompressed
+from langfuse_otel._delivery.delivery import Delivery
+from langfuse_otel._delivery.lanes import backoff_s
+from langfuse_otel._delivery.sender import Delivered, Outcome, Rejected, TryLater
 from langfuse_otel._destination import Destination, langfuse_destination
-from langfuse_otel._lanes import backoff_s
 from langfuse_otel._records import Identity
-from langfuse_otel._sender import Delivered, Outcome, Rejected, TryLater
-from langfuse_otel._spans import part_of
+from langfuse_otel._spans.span import part_of
 from test_attributes import FULL
 from test_spans import RESOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from langfuse_otel._spool import Spool
+    from langfuse_otel._delivery.spool import Spool
 
 ONE = langfuse_destination("https://one.example", "pk-lf-1", "sk-lf-1")
 TWO = langfuse_destination("https://two.example", "pk-lf-2", "sk-lf-2")
@@ -123,7 +123,7 @@ def until(is_true: Callable[[], bool]) -> None:
 @pytest.fixture
 def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries come at once."""
-    monkeypatch.setattr(_worker, "backoff_s", lambda _failures: 0.0)
+    monkeypatch.setattr(worker, "backoff_s", lambda _failures: 0.0)
 
 
 def test_flush_delivers() -> None:
@@ -317,11 +317,11 @@ def test_late_answer_after_the_end() -> None:
     delivery = delivering(langfuse, flush_at=1, timeout_s=SOON_S)
     delivery.submit(an_item(1))
     assert langfuse.posted.wait(SOON_S)
-    worker = delivery._thread
-    assert worker is not None
+    thread = delivery._thread
+    assert thread is not None
     delivery.shutdown(0.01)
     langfuse.gate.set()
-    worker.join(SOON_S)
+    thread.join(SOON_S)
 
     assert delivery.stats().dropped == {"shutdown": 1}
     assert delivery.stats().sent == 0

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from langfuse_otel import __version__
-from langfuse_otel._attributes import attributes_of
-from langfuse_otel._content import KINDS
-from langfuse_otel._counts import Stats
-from langfuse_otel._metadata import FIELDS
-from langfuse_otel._trace import DOCUMENTED
-from langfuse_otel._usage import _INPUT_PARTS, _OUTPUT_PARTS
-from langfuse_otel._versions import LITELLM, OPENTELEMETRY
+from langfuse_otel._delivery.counts import Stats
+from langfuse_otel._litellm.content import KINDS
+from langfuse_otel._litellm.metadata import FIELDS
+from langfuse_otel._litellm.trace import DOCUMENTED
+from langfuse_otel._litellm.usage import _INPUT_PARTS, _OUTPUT_PARTS
+from langfuse_otel._litellm.versions import LITELLM, OPENTELEMETRY
+from langfuse_otel._spans.attributes import attributes_of
 from langfuse_otel.dev._store import Store
 from programs import environment, run_program
 from test_attributes import FULL
@@ -119,19 +119,6 @@ def test_versions() -> None:
 def test_oldest_litellm() -> None:
     """The package asks for the oldest version that is tested."""
     assert f'"litellm>={LITELLM[0]}"' in (ROOT / "pyproject.toml").read_text()
-
-
-def test_architecture_names_each_file() -> None:
-    """Every source file has its place in the table of where to change what."""
-    page = (ROOT / "docs/architecture.md").read_text()
-    files = {path.name for path in (ROOT / "src/langfuse_otel").glob("*.py")}
-    unnamed = {name for name in files if f"`{name}`" not in page}
-
-    assert unnamed <= {"_demo.py", "_process.py", "_records.py", "_version.py"} | {
-        "cli.py",
-        "exporter.py",
-        "testing.py",
-    }
 
 
 def test_mask_example() -> None:

@@ -6,11 +6,11 @@ import json
 import subprocess
 from typing import TYPE_CHECKING
 
-from langfuse_otel._backlog import Limits
-from langfuse_otel._batches import packed
-from langfuse_otel._compression import decompressed
+from langfuse_otel._delivery.backlog import Limits
+from langfuse_otel._delivery.batches import packed
+from langfuse_otel._delivery.compression import decompressed
+from langfuse_otel._delivery.spool import Spool, waiting
 from langfuse_otel._destination import langfuse_destination
-from langfuse_otel._spool import Spool, waiting
 from langfuse_otel.testing import Answer
 from programs import SCRIPTS, environment, run_on_terminal
 from test_delivery import an_item, span_ids

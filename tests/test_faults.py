@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from langfuse_otel import _worker
-from langfuse_otel._backlog import Limits
-from langfuse_otel._delivery import Delivery
+from langfuse_otel._delivery import worker
+from langfuse_otel._delivery.backlog import Limits
+from langfuse_otel._delivery.delivery import Delivery
+from langfuse_otel._delivery.sender import Sender
 from langfuse_otel._destination import langfuse_destination
-from langfuse_otel._sender import Sender
 from langfuse_otel.testing import Answer, Collector
 from loopback import Loopback, QuietHandler
 from test_delivery import SOON_S, adds_up, an_item, span_ids, until
@@ -121,7 +121,7 @@ def answering(status: int) -> Callable[[FaultyHandler], None]:
 @pytest.fixture(autouse=True)
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries come soon."""
-    monkeypatch.setattr(_worker, "backoff_s", lambda _failures: 0.01)
+    monkeypatch.setattr(worker, "backoff_s", lambda _failures: 0.01)
 
 
 @pytest.fixture
@@ -214,10 +214,10 @@ def test_the_end_while_a_request_hangs(deliveries: Callable[..., Delivery]) -> N
         delivery = deliveries(timeout_s=3600.0)
         submitted(delivery, langfuse.destination)
         until(lambda: len(langfuse.faults) < 10)
-        worker, began = delivery._thread, time.monotonic()
+        thread, began = delivery._thread, time.monotonic()
         delivery.shutdown(0.1)
         took_s = time.monotonic() - began
-        is_left = worker is None or worker.is_alive()
+        is_left = thread is None or thread.is_alive()
         langfuse.gate.set()
 
     assert took_s < SOON_S / 2

@@ -10,8 +10,8 @@ import pytest
 
 from calls import ENDED, STARTED, a_call, a_response
 from langfuse_otel import LangfuseOtelLogger, flush
-from langfuse_otel._guard import ANSWERS, NEEDED, missing_in
-from langfuse_otel._versions import LITELLM, is_supported, standing_of
+from langfuse_otel._litellm.guard import ANSWERS, NEEDED, missing_in
+from langfuse_otel._litellm.versions import LITELLM, is_supported, standing_of
 
 if TYPE_CHECKING:
     from langfuse_otel.testing import Collector, ReceivedSpan

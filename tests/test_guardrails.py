@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls import a_call, observed
-from langfuse_otel._guardrails import guardrails_of
-from langfuse_otel._identity import identify
+from langfuse_otel._litellm.guardrails import guardrails_of
+from langfuse_otel._spans.identity import identify
 
 if TYPE_CHECKING:
     from langfuse_otel._records import Observation

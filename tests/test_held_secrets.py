@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 import langfuse_otel
 from langfuse_otel import LangfuseOtelLogger, LangfuseSpanExporter, Settings, _rest, asgi
+from langfuse_otel._litellm.tenants import Tenant
 from langfuse_otel._read_settings import read_settings
 from langfuse_otel._routes import Routes
-from langfuse_otel._tenants import Tenant
 from langfuse_otel.cli import main
 from langfuse_otel.dev import LocalReceiver
 from langfuse_otel.logger import StayingLogger

@@ -7,14 +7,14 @@ import hashlib
 import pytest
 from langfuse import Langfuse
 
-from langfuse_otel._identity import (
+from langfuse_otel._records import Clues, Parent
+from langfuse_otel._spans.identity import (
     identify,
     observation_id_of,
     parent_of,
     trace_id_of,
     without_context,
 )
-from langfuse_otel._records import Clues, Parent
 
 CALL = Clues(call_id="call-1", started_ns=1_000)
 AMBIENT = Parent(trace_id=0xABC, span_id=0xDEF)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from litellm.types.utils import ImageObject
 
 from calls import a_call, a_response, observed
-from langfuse_otel._inline import SHAPES as SHAPES_KNOWN
-from langfuse_otel._inline import Use, replaced, with_texts, without_media
-from langfuse_otel._media import ANY_TYPE, Medium
+from langfuse_otel._spans.inline import SHAPES as SHAPES_KNOWN
+from langfuse_otel._spans.inline import Use, replaced, with_texts, without_media
+from langfuse_otel._spans.media import ANY_TYPE, Medium
 from langfuse_otel._text import json_text
 from test_attributes import FULL
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from calls import ENDED, STARTED, a_call, a_response, observation_of, observed
-from langfuse_otel import LangfuseOtelLogger, _links, _pinned
-from langfuse_otel._identity import identify
-from langfuse_otel._limits import MAX_METADATA, MAX_TAGS, MAX_TEXT, short_text
-from langfuse_otel._litellm import snapshot_of
-from langfuse_otel._metadata import FIELDS
+from langfuse_otel import LangfuseOtelLogger, _links
+from langfuse_otel._litellm import pinned
+from langfuse_otel._litellm.limits import MAX_METADATA, MAX_TAGS, MAX_TEXT, short_text
+from langfuse_otel._litellm.metadata import FIELDS
+from langfuse_otel._litellm.observation import snapshot_of
+from langfuse_otel._spans.identity import identify
 
 HUGE = "x" * 1_000_000
 TEXTS = [name for name in FIELDS if name not in {"tags", "trace_metadata", "update_trace_keys"}]
@@ -107,8 +108,8 @@ def test_what_is_remembered_of_a_call() -> None:
     logger.log_pre_api_call("gpt", [], kwargs)
     known_as = short_text(HUGE)
 
-    assert list(_pinned._calls) == [known_as]
-    assert _pinned.of_call(known_as) == {"langfuse_host": "h"}
+    assert list(pinned._calls) == [known_as]
+    assert pinned.of_call(known_as) == {"langfuse_host": "h"}
     assert len(pickle.dumps((known_as, _links._calls[known_as]))) < 20_000
     assert _links.trace_of_call(HUGE) is not None
 

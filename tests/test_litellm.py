@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls import ENDED, MESSAGES, STARTED, a_call, a_response, observation_of, observed
-from langfuse_otel._identity import identify
-from langfuse_otel._litellm import (
+from langfuse_otel._litellm.metadata import FIELDS
+from langfuse_otel._litellm.observation import (
     is_cut_short,
     is_unauthenticated,
     observation_from,
     snapshot_of,
 )
-from langfuse_otel._metadata import FIELDS
 from langfuse_otel._records import Attempt, Defaults, Parent, Prompt, TraceFields
+from langfuse_otel._spans.identity import identify
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
 FAILURE: dict[str, Any] = {

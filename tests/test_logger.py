@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 import langfuse_otel
 from calls import ENDED, STARTED, a_call, a_response
 from langfuse_otel import LangfuseOtelLogger
-from langfuse_otel._identity import trace_id_of
+from langfuse_otel._spans.identity import trace_id_of
 
 if TYPE_CHECKING:
     from langfuse_otel.testing import Collector, ReceivedSpan
@@ -237,7 +237,7 @@ def test_mutation_after_the_call(langfuse: Collector) -> None:
     """A callback has taken its snapshot when it returns: later changes do not show."""
     messages = [{"role": "user", "content": "before"}]
     complete(messages=messages)
-    langfuse_otel._pending.drain(20)
+    langfuse_otel._hooks.pending.drain(20)
     messages[0]["content"] = "after"
 
     assert only(langfuse).json("langfuse.observation.input")[0]["content"] == "before"
@@ -487,7 +487,7 @@ def test_cache_hit_is_free(langfuse: Collector, monkeypatch: pytest.MonkeyPatch)
     """An answer from LiteLLM's cache is exported with no cost."""
     monkeypatch.setattr(litellm, "cache", litellm.Cache())
     complete(caching=True)
-    langfuse_otel._pending.drain(20)
+    langfuse_otel._hooks.pending.drain(20)
     complete(caching=True)
     assert langfuse_otel.flush(20)
     first, second = langfuse.spans

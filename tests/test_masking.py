@@ -22,8 +22,8 @@ import langfuse_otel
 from calls import a_call, observed
 from canary import SECRET, is_found
 from langfuse_otel import LangfuseOtelLogger
-from langfuse_otel._foreign import content_of
-from langfuse_otel._masking import FAILED, Masking, mask_of, mask_of_texts, masked
+from langfuse_otel._privacy.foreign import content_of
+from langfuse_otel._privacy.masking import FAILED, Masking, mask_of, mask_of_texts, masked
 from langfuse_otel.exporter import LangfuseSpanExporter
 from routes import Provider
 

@@ -21,8 +21,8 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 import langfuse_otel
-from langfuse_otel._identity import observation_id_of
-from langfuse_otel._versions import _numbers
+from langfuse_otel._litellm.versions import _numbers
+from langfuse_otel._spans.identity import observation_id_of
 from langfuse_otel.testing import Collector
 from proxies import a_proxy
 from routes import FOUND, RANKED, UNKNOWN_ITEM, VERDICT, Provider

@@ -8,7 +8,7 @@ import pytest
 from langfuse.api import MediaContentType
 from langfuse.media import LangfuseMedia
 
-from langfuse_otel._media import ANY_TYPE, CONTENT_TYPES, Medium, medium_of, type_of_format
+from langfuse_otel._spans.media import ANY_TYPE, CONTENT_TYPES, Medium, medium_of, type_of_format
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 

@@ -11,7 +11,7 @@ import litellm
 import pytest
 
 import langfuse_otel
-from langfuse_otel._media import Medium
+from langfuse_otel._spans.media import Medium
 from langfuse_otel.dev import LocalReceiver
 from langfuse_otel.testing import Collector
 from providers import Answer, Provider

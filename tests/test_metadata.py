@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langfuse_otel._limits import short_text
-from langfuse_otel._metadata import FIELDS, call_metadata, from_headers
+from langfuse_otel._litellm.limits import short_text
+from langfuse_otel._litellm.metadata import FIELDS, call_metadata, from_headers
 
 EXAMPLES = {name: f"the {name}" for name in FIELDS}
 

@@ -23,7 +23,7 @@ from starlette.responses import Response
 
 import langfuse_otel
 from langfuse_otel import observe, span
-from langfuse_otel._observe import MAX_KEPT
+from langfuse_otel._by_hand.observe import MAX_KEPT
 from test_tracing import CALL, arrived, here, one
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 from litellm import google_genai
 
 import langfuse_otel
-from langfuse_otel import _streams
+from langfuse_otel._hooks import streams
 from routes import WORDS, Provider
 from upstream import ANSWER, BUCKETS
 
@@ -160,7 +160,7 @@ def test_cancel(
     langfuse: Collector, provider: Provider, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """A stream whose task is cancelled is one WARNING with its first word, without a flush."""
-    monkeypatch.setattr(_streams, "GRACE_S", 0.01)
+    monkeypatch.setattr(streams, "GRACE_S", 0.01)
     monkeypatch.setenv("LANGFUSE_FLUSH_INTERVAL", "0.01")
 
     async def main() -> None:
@@ -219,7 +219,7 @@ def test_read_to_the_end(langfuse: Collector, provider: Provider, name: str) -> 
 
     assert span.attributes["langfuse.observation.level"] == "DEFAULT"
     assert ANSWER in span.attributes["langfuse.observation.output"]
-    assert _streams._open == {}
+    assert streams._open == {}
 
 
 def test_failure_in_the_middle(langfuse: Collector, provider: Provider) -> None:
@@ -238,7 +238,7 @@ def test_connection(langfuse: Collector, provider: Provider) -> None:
     """What is remembered of a stream does not keep the connection of a stream that is gone."""
     stream = SYNC["responses"].on(provider.slow)
     read_a_word(stream)
-    [kept] = _streams._open.values()
+    [kept] = streams._open.values()
     response = stream.response
     del stream
     gc.collect()
@@ -258,7 +258,7 @@ def test_another_version() -> None:
         __name__="litellm.litellm_core_utils.streaming_handler",
         CustomStreamWrapper=CustomStreamWrapper,
     )
-    _streams.watch(module)
+    streams.watch(module)
 
     assert module.CustomStreamWrapper().chunks is None
 
@@ -266,6 +266,6 @@ def test_another_version() -> None:
 def test_a_module_without_the_class() -> None:
     """A version of LiteLLM's without one of the classes changes nothing."""
     module: Any = SimpleNamespace(__name__="litellm.responses.streaming_iterator")
-    _streams.watch(module)
+    streams.watch(module)
 
     assert vars(module) == {"__name__": "litellm.responses.streaming_iterator"}

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from calls import observation_of
-from langfuse_otel._guard import missing_in
-from langfuse_otel._versions import LITELLM
+from langfuse_otel._litellm.guard import missing_in
+from langfuse_otel._litellm.versions import LITELLM
 from upstream import BUCKETS
 
 if TYPE_CHECKING:

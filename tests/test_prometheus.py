@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 import langfuse_otel
 from langfuse_otel import Stats, prometheus
-from langfuse_otel._counts import MediaStats
+from langfuse_otel._delivery.counts import MediaStats
 from proxies import a_proxy
 from upstream import Upstream
 

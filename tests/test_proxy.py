@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from langfuse_otel._identity import trace_id_of
+from langfuse_otel._spans.identity import trace_id_of
 from langfuse_otel.testing import Collector
 from programs import SCRIPTS
 from proxies import a_proxy

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from langfuse_otel._compression import decompressed
-from langfuse_otel._request_file import body_of
+from langfuse_otel._delivery.compression import decompressed
+from langfuse_otel._delivery.request_file import body_of
 from langfuse_otel.testing import Collector
 from proxies import a_proxy
 from routes import Provider

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from langfuse_otel._identity import trace_id_of
+from langfuse_otel._spans.identity import trace_id_of
 from langfuse_otel.testing import Collector
 from proxies import a_proxy
 from routes import Provider

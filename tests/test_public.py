@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -12,47 +11,6 @@ import pytest
 import langfuse_otel
 
 SOURCE = Path(langfuse_otel.__file__).parent
-PURE = (
-    "_attributes",
-    "_backlog",
-    "_by_hand",
-    "_call",
-    "_call_masks",
-    "_clues",
-    "_compression",
-    "_content",
-    "_destination",
-    "_facts",
-    "_guard",
-    "_guardrails",
-    "_hosts",
-    "_identity",
-    "_inline",
-    "_lanes",
-    "_limits",
-    "_litellm",
-    "_masking",
-    "_media",
-    "_metadata",
-    "_notices",
-    "_parameters",
-    "_pinned",
-    "_records",
-    "_redaction",
-    "_responses",
-    "_secrets",
-    "_spool",
-    "_steps",
-    "_tenants",
-    "_text",
-    "_trace",
-    "_trust",
-    "_uploads",
-    "_usage",
-    "_values",
-    "_versions",
-)
-HEAVY = ("opentelemetry", "httpx", "litellm")
 
 
 def run(code: str) -> str:
@@ -93,34 +51,3 @@ def test_import_starts_nothing() -> None:
     )
 
     assert state == "1 None"
-
-
-@pytest.mark.parametrize("module", PURE)
-def test_pure_modules(module: str) -> None:
-    """The pure modules import neither OpenTelemetry nor HTTP nor LiteLLM."""
-    tree = ast.parse((SOURCE / f"{module}.py").read_text())
-    imported = {
-        name.split(".")[0]
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    }
-
-    assert not imported & set(HEAVY)
-
-
-def test_receiver_shares_no_code() -> None:
-    """The local receiver imports nothing of the exporter, so that neither hides the other's error."""
-    shared = [
-        f"{path.name}: {line}"
-        for path in (SOURCE / "dev").glob("*.py")
-        for line in path.read_text().splitlines()
-        if "import" in line and "langfuse_otel" in line
-    ]
-
-    assert shared == []

@@ -20,8 +20,9 @@ import langfuse_otel
 from calls import a_call, a_response, observation_of, observed
 from canary import CALLS, SECRET, Parrot, arguments_of, function_of, is_found, ways_of
 from conftest import LISTS
-from langfuse_otel import LangfuseOtelLogger, _pinned
-from langfuse_otel._redaction import ALL_REDACTED, NOT_CAPTURED, is_redacted
+from langfuse_otel import LangfuseOtelLogger
+from langfuse_otel._litellm import pinned
+from langfuse_otel._litellm.redaction import ALL_REDACTED, NOT_CAPTURED, is_redacted
 from langfuse_otel.testing import Answer
 
 if TYPE_CHECKING:
@@ -361,7 +362,7 @@ def test_continued_trace(stage: Stage, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "pinned", "expected"),
+    ("asked", "trusted", "expected"),
     [
         ({}, {}, False),
         ({"turn_off_message_logging": False}, {}, False),
@@ -373,9 +374,9 @@ def test_continued_trace(stage: Stage, name: str) -> None:
         ({}, {"turn_off_message_logging": "False"}, False),
     ],
 )
-def test_read(asked: dict[str, Any], pinned: dict[str, str], expected: bool) -> None:
+def test_read(asked: dict[str, Any], trusted: dict[str, str], expected: bool) -> None:
     """In doubt a switch is on; what the operator pinned holds whatever a request says."""
-    assert is_redacted({"standard_callback_dynamic_params": asked}, pinned) is expected
+    assert is_redacted({"standard_callback_dynamic_params": asked}, trusted) is expected
 
 
 @pytest.mark.parametrize(
@@ -407,9 +408,7 @@ def test_disabling_header(
 ) -> None:
     """The header undoes what program or request ask for, as LiteLLM has it, and nothing else."""
     monkeypatch.setattr(litellm, "turn_off_message_logging", way == "program")
-    monkeypatch.setitem(
-        _pinned._calls, "call-1", {"turn_off_message_logging": str(way == "pinned")}
-    )
+    monkeypatch.setitem(pinned._calls, "call-1", {"turn_off_message_logging": str(way == "pinned")})
     asked = {"request": True, "odd request": "yes"}.get(way)
     enabling = {"x-litellm-enable-message-redaction": "true"} if way == "header" else {}
     call = a_call(

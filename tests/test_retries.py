@@ -16,8 +16,8 @@ from litellm.litellm_core_utils.litellm_logging import Logging
 from opentelemetry.sdk.trace import TracerProvider
 
 import langfuse_otel
-from langfuse_otel import _retries, _streams
-from langfuse_otel._identity import observation_id_of
+from langfuse_otel._hooks import retries, streams
+from langfuse_otel._spans.identity import observation_id_of
 from routes import Provider
 from upstream import ANSWER
 
@@ -84,7 +84,7 @@ def levels(langfuse: Collector) -> list[str]:
     return [span.attributes["langfuse.observation.level"] for span in attempts(langfuse)]
 
 
-def retries(langfuse: Collector) -> list[int | None]:
+def retry_numbers(langfuse: Collector) -> list[int | None]:
     """Return how many attempts each says were before it."""
     found = (span.json("langfuse.observation.metadata") for span in attempts(langfuse))
     return [metadata.get("attempted_retries") for metadata in found]
@@ -93,9 +93,9 @@ def retries(langfuse: Collector) -> list[int | None]:
 def collected() -> None:
     """Wait until no stream object is left, which LiteLLM's threads may hold for a moment."""
     deadline = time.monotonic() + 20
-    while _streams._open and time.monotonic() < deadline:
+    while streams._open and time.monotonic() < deadline:
         gc.collect()
-    assert not _streams._open
+    assert not streams._open
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -145,7 +145,7 @@ def test_num_retries_for_all_calls(
     ask(way, **arguments(provider, num_retries=None, metadata={"generation_id": "g-1"}))
     failed, answer = attempts(langfuse)
 
-    assert retries(langfuse) == [0, 1]
+    assert retry_numbers(langfuse) == [0, 1]
     assert answer.span_id == f"{observation_id_of('g-1'):016x}" != failed.span_id
 
 
@@ -157,7 +157,7 @@ def test_responses(langfuse: Collector, provider: Provider, way: str, failures: 
     ask(way, "responses", **arguments(provider, messages=None, input="hi"))
 
     assert levels(langfuse) == ["ERROR"] * failures + ["DEFAULT"]
-    assert retries(langfuse) == list(range(failures + 1))
+    assert retry_numbers(langfuse) == list(range(failures + 1))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -168,7 +168,7 @@ def test_fallback_after_retries(langfuse: Collector, provider: Provider, way: st
     ask(way, **arguments(provider, fallbacks=[other]))
 
     assert levels(langfuse) == ["ERROR", "ERROR", "ERROR", "DEFAULT"]
-    assert retries(langfuse)[-1] is None
+    assert retry_numbers(langfuse)[-1] is None
     assert len({span.span_id for span in langfuse.spans}) == 4
     assert len({span.trace_id for span in langfuse.spans}) == 1
 
@@ -190,14 +190,14 @@ def test_left_stream(langfuse: Collector, provider: Provider) -> None:
     assert langfuse_otel.flush(20)
 
     assert levels(langfuse) == ["ERROR", "WARNING"]
-    assert retries(langfuse) == [0, 1]
+    assert retry_numbers(langfuse) == [0, 1]
 
 
 def test_stream_is_expected_once(langfuse: Collector, provider: Provider) -> None:
     """A stream that began after a failure is exported once, though its call was announced twice."""
     provider.failures = 1
     stream = litellm.completion(**arguments(provider, stream=True))
-    [known] = _streams._open.values()
+    [known] = streams._open.values()
     wanted = len(known.exports)
     for _ in stream:
         pass
@@ -211,7 +211,7 @@ def test_facts_of_an_earlier_error(langfuse: Collector) -> None:
     """What LiteLLM wrote down about an earlier error is not said of a later one."""
     payload = {"error_information": {"error_code": "429"}, "api_base": "http://up"}
     call = SimpleNamespace(model_call_details={"standard_logging_object": payload})
-    changes = _retries._failed(call, ValueError("later"))
+    changes = retries._failed(call, ValueError("later"))
 
     assert changes["standard_logging_object"] == {**payload, "error_information": None}
 

@@ -11,8 +11,8 @@ from langfuse import Langfuse
 
 import langfuse_otel
 from langfuse_otel import generation, score, trace
-from langfuse_otel._drain import drained
-from langfuse_otel._masking import FAILED
+from langfuse_otel._console.drain import drained
+from langfuse_otel._privacy.masking import FAILED
 from langfuse_otel.settings import Settings
 from langfuse_otel.testing import Answer
 from programs import run_program

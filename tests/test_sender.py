@@ -14,9 +14,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from langfuse_otel import __version__
-from langfuse_otel._compression import compressed
-from langfuse_otel._destination import Destination, langfuse_destination
-from langfuse_otel._sender import (
+from langfuse_otel._delivery.compression import compressed
+from langfuse_otel._delivery.sender import (
     MAX_ANSWER,
     PROTOBUF,
     Answer,
@@ -26,12 +25,13 @@ from langfuse_otel._sender import (
     Sender,
     TryLater,
 )
+from langfuse_otel._destination import Destination, langfuse_destination
 from loopback import Loopback, QuietHandler
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from langfuse_otel._sender import Outcome
+    from langfuse_otel._delivery.sender import Outcome
     from langfuse_otel.testing import Collector
 
 DESTINATION = langfuse_destination("https://langfuse.example", "pk-lf-1", "sk-lf-1")

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from langfuse_otel import __version__
 from langfuse_otel._destination import Destination, host_url
+from langfuse_otel._litellm.trace import USER_SOURCES
 from langfuse_otel._read_settings import read_settings, warnings_about
-from langfuse_otel._trace import USER_SOURCES
 from langfuse_otel.settings import (
     MISSING_KEYS,
     USER_FROM,

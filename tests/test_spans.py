@@ -10,9 +10,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from langfuse_otel import __version__
 from langfuse_otel._destination import langfuse_destination
-from langfuse_otel._otlp import request_of
 from langfuse_otel._records import Identity
-from langfuse_otel._spans import part_of, resource_of
+from langfuse_otel._spans.otlp import request_of
+from langfuse_otel._spans.span import part_of, resource_of
 from reference import span_of
 from test_attributes import FULL
 

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
-from langfuse_otel import _delivery, _process, _request_file, _worker
-from langfuse_otel._backlog import Limits
-from langfuse_otel._delivery import Delivery
+from langfuse_otel import _process
+from langfuse_otel._delivery import request_file, worker
+from langfuse_otel._delivery.backlog import Limits
+from langfuse_otel._delivery.delivery import GRACE_S, Delivery
+from langfuse_otel._delivery.sender import Rejected, TryLater
+from langfuse_otel._delivery.spool import Spool, waiting
 from langfuse_otel._destination import Address
-from langfuse_otel._sender import Rejected, TryLater
-from langfuse_otel._spool import Spool, waiting
 from langfuse_otel.settings import Settings
 from langfuse_otel.testing import Answer, Collector
 from programs import environment
@@ -420,15 +421,15 @@ def test_a_disk_that_cannot_be_read_for_a_while(
 ) -> None:
     """A request that cannot be read now is not lost: it is read again later."""
     errors = [OSError(24, "Too many open files")]
-    real = _request_file._header
+    real = request_file._header
 
     def read(stream: BinaryIO) -> object:
         if errors:
             raise errors.pop()
         return real(stream)
 
-    monkeypatch.setattr(_request_file, "_header", read)
-    monkeypatch.setattr(_worker, "backoff_s", lambda _failures: 0.0)
+    monkeypatch.setattr(request_file, "_header", read)
+    monkeypatch.setattr(worker, "backoff_s", lambda _failures: 0.0)
     langfuse = Langfuse()
     delivery = delivering(langfuse, a_spool(folder))
     delivery.keep(ONE)
@@ -521,7 +522,7 @@ def test_the_end_waits_for_the_disk(folder: Path) -> None:
 
     def open_sender() -> Langfuse:
         began.set()
-        slow.wait(_delivery.GRACE_S + 0.2)
+        slow.wait(GRACE_S + 0.2)
         return Langfuse()
 
     delivery = Delivery(open_sender, Limits(), a_spool(folder))  # type: ignore[arg-type]

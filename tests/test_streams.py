@@ -13,7 +13,7 @@ import litellm
 import pytest
 
 import langfuse_otel
-from langfuse_otel import _streams
+from langfuse_otel._hooks import streams
 from programs import run_program
 from routes import Provider
 from test_logger import acomplete, complete
@@ -100,7 +100,7 @@ def test_cancel(langfuse: Collector) -> None:
 
 def test_timer(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a flush a left stream is exported a little later by itself."""
-    monkeypatch.setattr(_streams, "GRACE_S", 0.01)
+    monkeypatch.setattr(streams, "GRACE_S", 0.01)
     monkeypatch.setenv("LANGFUSE_FLUSH_INTERVAL", "0.01")
     start(4, complete(mock_response=TEXT, stream=True))
     gc.collect()
@@ -118,7 +118,7 @@ def test_read_to_the_end(langfuse: Collector) -> None:
     assert span.attributes["langfuse.observation.level"] == "DEFAULT"
     assert span.json("langfuse.observation.output")["content"] == TEXT
     assert langfuse_otel.stats().created == 1
-    assert _streams._open == {}
+    assert streams._open == {}
 
 
 def test_end_of_the_program(collector: Collector) -> None:
@@ -143,7 +143,7 @@ def test_nothing_was_said(langfuse: Collector) -> None:
     langfuse_otel.flush(20)
 
     assert langfuse.spans == []
-    assert _streams._open == {}
+    assert streams._open == {}
 
 
 def test_anthropic(langfuse: Collector) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from langfuse_otel import _pinned
 from langfuse_otel._hosts import is_allowed
-from langfuse_otel._tenants import NOBODY, Tenant, tenant_of
-from langfuse_otel._trust import came_by_proxy
+from langfuse_otel._litellm import pinned
+from langfuse_otel._litellm.tenants import NOBODY, Tenant, tenant_of
+from langfuse_otel._litellm.trust import came_by_proxy
 
 PAIR = {"langfuse_public_key": "pk-a", "langfuse_secret_key": "sk-a"}
 KEYS = {"langfuse_public_key": "pk-key", "langfuse_secret_key": "sk-key"}
@@ -53,7 +53,7 @@ def test_tenant_of_a_call(asked: dict[str, Any], expected: Tenant) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "pinned", "expected"),
+    ("asked", "trusted", "expected"),
     [
         (PAIR, {}, Tenant("pk-a", "sk-a")),
         ({**PAIR, **EVIL}, {}, Tenant("pk-a", "sk-a", EVIL["langfuse_host"], is_host_foreign=True)),
@@ -81,10 +81,10 @@ def test_tenant_of_a_call(asked: dict[str, Any], expected: Tenant) -> None:
     ],
 )
 def test_tenant_of_a_request(
-    asked: dict[str, Any], pinned: dict[str, str], expected: Tenant
+    asked: dict[str, Any], trusted: dict[str, str], expected: Tenant
 ) -> None:
     """A pair that the operator pinned never meets a request's host, and a request's is marked."""
-    assert tenant_of(call(asked, PROXIED), pinned) == expected
+    assert tenant_of(call(asked, PROXIED), trusted) == expected
 
 
 def test_unauthenticated_request() -> None:
@@ -186,10 +186,10 @@ def logged(call_id: object, variables: object) -> SimpleNamespace:
 
 def test_pinned() -> None:
     """The operator's variables are known by the id of the call, however often they are told."""
-    _pinned.note(logged("one", (("langfuse_host", "https://a.example"),)))
-    _pinned.note(logged("one", ()))
+    pinned.note(logged("one", (("langfuse_host", "https://a.example"),)))
+    pinned.note(logged("one", ()))
 
-    assert _pinned.of_call("one") == HOST
+    assert pinned.of_call("one") == HOST
 
 
 @pytest.mark.parametrize(
@@ -198,15 +198,15 @@ def test_pinned() -> None:
 )
 def test_pinned_by_nobody(value: object) -> None:
     """Nothing that a request's body could hold counts as the operator's."""
-    _pinned.note(value)
+    pinned.note(value)
 
-    assert _pinned.of_call("one") == {}
+    assert pinned.of_call("one") == {}
 
 
 def test_pinned_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest calls are forgotten."""
-    monkeypatch.setattr(_pinned, "MAX_CALLS", 2)
+    monkeypatch.setattr(pinned, "MAX_CALLS", 2)
     for call_id in "abc":
-        _pinned.note(logged(call_id, (("langfuse_host", call_id),)))
+        pinned.note(logged(call_id, (("langfuse_host", call_id),)))
 
-    assert [bool(_pinned.of_call(call_id)) for call_id in "abc"] == [False, True, True]
+    assert [bool(pinned.of_call(call_id)) for call_id in "abc"] == [False, True, True]

@@ -9,9 +9,9 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from langfuse_otel._destination import langfuse_destination
-from langfuse_otel._media import Medium
-from langfuse_otel._otlp import request_of
-from langfuse_otel._spans import part_of
+from langfuse_otel._spans.media import Medium
+from langfuse_otel._spans.otlp import request_of
+from langfuse_otel._spans.span import part_of
 from langfuse_otel.testing import Answer, Collector, lint
 from test_spans import FULL, RESOURCE, ROOT
 

@@ -32,7 +32,7 @@ from langfuse_otel import (
     start_trace,
     trace,
 )
-from langfuse_otel._usage import usage_of
+from langfuse_otel._litellm.usage import usage_of
 from langfuse_otel.dev import LocalReceiver
 from programs import run_program
 

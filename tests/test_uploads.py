@@ -14,25 +14,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from langfuse_otel import _uploader
-from langfuse_otel._backlog import Queued
-from langfuse_otel._compression import decompressed
-from langfuse_otel._media import Medium
+from langfuse_otel._delivery import uploader
+from langfuse_otel._delivery.backlog import Queued
+from langfuse_otel._delivery.compression import decompressed
+from langfuse_otel._delivery.sender import Answer, Rejected, TryLater
+from langfuse_otel._delivery.uploads import MAX_IN_FLIGHT, MAX_WINDOW, REFUSED_FOR_S
 from langfuse_otel._records import Identity
-from langfuse_otel._sender import Answer, Rejected, TryLater
-from langfuse_otel._spans import part_of
+from langfuse_otel._spans.media import Medium
+from langfuse_otel._spans.span import part_of
 from langfuse_otel._text import json_text
-from langfuse_otel._uploads import MAX_IN_FLIGHT, MAX_WINDOW, REFUSED_FOR_S
 from test_attributes import FULL
 from test_delivery import ONE, SOON_S, TWO, Langfuse, adds_up, delivering, span_ids
 from test_inline import PNG, WAV, uri
 from test_spans import RESOURCE
 
 if TYPE_CHECKING:
-    from langfuse_otel._delivery import Delivery
+    from langfuse_otel._delivery.delivery import Delivery
+    from langfuse_otel._delivery.sender import Request
     from langfuse_otel._destination import Destination
-    from langfuse_otel._sender import Request
-    from langfuse_otel._spans import InPlaceOfMedia
+    from langfuse_otel._spans.span import InPlaceOfMedia
 
 IMAGE = Medium("image/png", PNG)
 BUCKET = "https://bucket.example/x?signature=abc"
@@ -140,7 +140,7 @@ def until(holds: Any) -> bool:
 @pytest.fixture(autouse=True)
 def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries come at once."""
-    monkeypatch.setattr(_uploader, "backoff_s", lambda _failures: 0.0)
+    monkeypatch.setattr(uploader, "backoff_s", lambda _failures: 0.0)
 
 
 def test_three_steps() -> None:
@@ -484,7 +484,7 @@ def test_markers_without_uploads() -> None:
 
 def test_span_that_cannot_be_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A span that cannot be encoded again stays as it was sent."""
-    monkeypatch.setattr("langfuse_otel._spans.with_texts", lambda *_: 1 / 0)
+    monkeypatch.setattr("langfuse_otel._spans.span.with_texts", lambda *_: 1 / 0)
     api = MediaApi(POST=[Rejected("HTTP 404", 404)])
     delivery = delivered(api, an_item(1))
 

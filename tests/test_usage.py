@@ -7,7 +7,7 @@ import math
 import pytest
 from litellm.types.utils import Usage
 
-from langfuse_otel._usage import cost_of, usage_of
+from langfuse_otel._litellm.usage import cost_of, usage_of
 
 SPLIT = {"input_cost": 0.25, "output_cost": 0.5, "tool_usage_cost": 0.0}
 

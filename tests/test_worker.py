@@ -7,18 +7,18 @@ import threading
 
 import pytest
 
-from langfuse_otel import _loop, _worker
-from langfuse_otel._backlog import Queued
-from langfuse_otel._otlp import Part
-from langfuse_otel._sender import Delivered, Rejected
+from langfuse_otel._delivery import loop, worker
+from langfuse_otel._delivery.backlog import Queued
+from langfuse_otel._delivery.sender import Delivered, Rejected
+from langfuse_otel._spans.otlp import Part
 from test_delivery import ONE, SOON_S, Langfuse, adds_up, an_item, delivering
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed is tried again at once."""
-    monkeypatch.setattr(_worker, "backoff_s", lambda _failures: 0.0)
-    monkeypatch.setattr(_worker, "AFTER_ERROR_S", 0.0)
+    monkeypatch.setattr(worker, "backoff_s", lambda _failures: 0.0)
+    monkeypatch.setattr(worker, "AFTER_ERROR_S", 0.0)
 
 
 class Failing:
@@ -42,7 +42,7 @@ def test_an_error_of_ours(
     """An error while requests are put together loses what was in hand, counted, and no more."""
     langfuse = Langfuse()
     delivery = delivering(langfuse)
-    monkeypatch.setattr(_worker, "packed", Failing(KeyError("a secret"), _worker.packed))
+    monkeypatch.setattr(worker, "packed", Failing(KeyError("a secret"), worker.packed))
     delivery.submit(an_item(1))
 
     assert delivery.flush(SOON_S)
@@ -60,7 +60,7 @@ def test_an_error_while_an_answer_is_booked(monkeypatch: pytest.MonkeyPatch) -> 
     """A batch whose answer could not be dealt with is sent again, and its place is free."""
     langfuse = Langfuse(Rejected("HTTP 400", 400))
     delivery = delivering(langfuse)
-    monkeypatch.setattr(_worker, "divided", Failing(KeyError(), _worker.divided))
+    monkeypatch.setattr(worker, "divided", Failing(KeyError(), worker.divided))
     delivery.submit(an_item(1))
 
     assert delivery.flush(SOON_S)
@@ -77,10 +77,10 @@ def test_what_cannot_be_divided(status: int, body: bytes) -> None:
     delivery = delivering(langfuse, compress=False)
     delivery.submit(Queued(ONE, 1, lambda: Part(b"", b"", b"")))
     delivery.flush(SOON_S)
-    batch = _worker.Batch(ONE, body, 1, 1)
+    batch = worker.Batch(ONE, body, 1, 1)
 
-    assert _worker.divided(batch, body, status, delivery._limits) == []
-    assert _worker.named(body) == ""
+    assert worker.divided(batch, body, status, delivery._limits) == []
+    assert worker.named(body) == ""
     assert adds_up(delivery)
 
 
@@ -89,11 +89,11 @@ def test_a_request_that_never_began(monkeypatch: pytest.MonkeyPatch) -> None:
     langfuse = Langfuse()
     delivery = delivering(langfuse)
 
-    class Stopping(_worker.Worker):
+    class Stopping(worker.Worker):
         async def _pause(self, least_s: float) -> None:
             raise asyncio.CancelledError
 
-    monkeypatch.setattr(_worker, "Worker", Stopping)
+    monkeypatch.setattr(worker, "Worker", Stopping)
     monkeypatch.setattr(threading.Thread, "start", no_thread)
     delivery.submit(an_item(1))
     with pytest.raises(asyncio.CancelledError):
@@ -116,7 +116,7 @@ def test_no_loop_to_be_had(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
     delivery = delivering(Langfuse())
     monkeypatch.setattr(threading.Thread, "start", no_thread)
     monkeypatch.setattr(
-        _loop, "DeliveryLoop", Failing(OSError(24, "Too many open files"), _loop.DeliveryLoop)
+        loop, "DeliveryLoop", Failing(OSError(24, "Too many open files"), loop.DeliveryLoop)
     )
     delivery.submit(an_item(1))
     getattr(delivery, end)(0.05)
@@ -147,13 +147,13 @@ def test_no_name_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> object:
         raise UnicodeError("label empty or too long")
 
-    monkeypatch.setattr(_loop.socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(loop.socket, "getaddrinfo", refuse)
 
     async def look_up() -> None:
         await asyncio.wait_for(asyncio.get_running_loop().getaddrinfo("a..b", 80), SOON_S)
 
     with pytest.raises(UnicodeError):
-        _loop.run(look_up)
+        loop.run(look_up)
 
 
 def test_more_refused_than_sent() -> None:

@@ -13,29 +13,29 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from langfuse_otel import _retries, _streams
-from langfuse_otel._children import deliver_at_end_of, deliver_at_end_of_workers
-from langfuse_otel._partial import READERS
-from langfuse_otel._pending import remember_callbacks
+from langfuse_otel._hooks import retries, streams
+from langfuse_otel._hooks.children import deliver_at_end_of, deliver_at_end_of_workers
+from langfuse_otel._hooks.partial import READERS
+from langfuse_otel._hooks.pending import remember_callbacks
 from langfuse_otel._process import aflush, end, end_before_threads, flush, stats
 from langfuse_otel._version import __version__
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from langfuse_otel._counts import Stats
+    from langfuse_otel._by_hand.observe import observe
+    from langfuse_otel._by_hand.open_observation import OpenObservation
+    from langfuse_otel._by_hand.scores import score
+    from langfuse_otel._delivery.counts import Stats
     from langfuse_otel._destination import Destination
     from langfuse_otel._links import trace_id, trace_url
     from langfuse_otel._log_ids import LogIds
-    from langfuse_otel._masking import configure
-    from langfuse_otel._observe import observe
-    from langfuse_otel._scores import score
+    from langfuse_otel._privacy.masking import configure
     from langfuse_otel._status import health, status
     from langfuse_otel.exporter import LangfuseSpanExporter
     from langfuse_otel.logger import LangfuseOtelLogger
     from langfuse_otel.settings import Settings
     from langfuse_otel.tracing import (
-        OpenObservation,
         generation,
         span,
         start_generation,
@@ -79,14 +79,14 @@ _LAZY = {
     "LangfuseOtelLogger": "langfuse_otel.logger",
     "LangfuseSpanExporter": "langfuse_otel.exporter",
     "LogIds": "langfuse_otel._log_ids",
-    "OpenObservation": "langfuse_otel.tracing",
+    "OpenObservation": "langfuse_otel._by_hand.open_observation",
     "Settings": "langfuse_otel.settings",
-    "Stats": "langfuse_otel._counts",
-    "configure": "langfuse_otel._masking",
+    "Stats": "langfuse_otel._delivery.counts",
+    "configure": "langfuse_otel._privacy.masking",
     "generation": "langfuse_otel.tracing",
     "health": "langfuse_otel._status",
-    "observe": "langfuse_otel._observe",
-    "score": "langfuse_otel._scores",
+    "observe": "langfuse_otel._by_hand.observe",
+    "score": "langfuse_otel._by_hand.scores",
     "span": "langfuse_otel.tracing",
     "start_generation": "langfuse_otel.tracing",
     "start_span": "langfuse_otel.tracing",
@@ -120,17 +120,17 @@ def _take_the_name(module: ModuleType) -> None:
 
 
 def _trace_openai(module: ModuleType) -> None:
-    from langfuse_otel._openai import watch  # noqa: PLC0415 - only who uses that SDK pays
+    from langfuse_otel._by_hand.openai import watch  # noqa: PLC0415 - only who uses that SDK pays
 
     watch(module)
 
 
 wrapt.register_post_import_hook(_take_the_name, "litellm.integrations.langfuse.langfuse_otel")
 wrapt.register_post_import_hook(remember_callbacks, "litellm.litellm_core_utils.logging_worker")
-wrapt.register_post_import_hook(_retries.watch, "litellm")
+wrapt.register_post_import_hook(retries.watch, "litellm")
 wrapt.register_post_import_hook(_trace_openai, "openai")
 for _module in READERS:
-    wrapt.register_post_import_hook(_streams.watch, _module)
+    wrapt.register_post_import_hook(streams.watch, _module)
 wrapt.register_post_import_hook(
     partial(deliver_at_end_of, end=end_before_threads), "multiprocessing.util"
 )

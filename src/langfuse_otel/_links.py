@@ -6,11 +6,11 @@ from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._clues import clues_of, what_decides
-from langfuse_otel._identity import identify
-from langfuse_otel._limits import short_text
+from langfuse_otel._litellm.clues import clues_of, what_decides
+from langfuse_otel._litellm.limits import short_text
 from langfuse_otel._read_settings import read_settings
 from langfuse_otel._records import Defaults
+from langfuse_otel._spans.identity import identify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,25 +11,25 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from langfuse_otel import _process
-from langfuse_otel._backlog import Queued
-from langfuse_otel._identity import identify
-from langfuse_otel._masking import Masking, mask_of, masked, masked_score, without_content
-from langfuse_otel._otlp import Part
+from langfuse_otel._delivery.backlog import Queued
+from langfuse_otel._litellm.tenants import NOBODY
+from langfuse_otel._litellm.trace import completed
+from langfuse_otel._privacy.masking import Masking, mask_of, masked, masked_score, without_content
 from langfuse_otel._read_settings import read_settings
 from langfuse_otel._records import Defaults, finished_of
 from langfuse_otel._routes import Routes
-from langfuse_otel._spans import part_of, resource_of
-from langfuse_otel._tenants import NOBODY
-from langfuse_otel._trace import completed
+from langfuse_otel._spans.identity import identify
+from langfuse_otel._spans.otlp import Part
+from langfuse_otel._spans.span import part_of, resource_of
 from langfuse_otel.settings import environment_name, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langfuse_otel._destination import Destination
+    from langfuse_otel._litellm.tenants import Tenant
     from langfuse_otel._records import Finished, Json, Observation
-    from langfuse_otel._spans import InPlaceOfMedia
-    from langfuse_otel._tenants import Tenant
+    from langfuse_otel._spans.span import InPlaceOfMedia
     from langfuse_otel.settings import Settings
 
     Key = tuple[Destination, int, str, str]

@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langfuse_otel import _pending, _signals, _streams
+from langfuse_otel._hooks import pending, signals, streams
 
 if TYPE_CHECKING:
-    from langfuse_otel._backlog import Limits
-    from langfuse_otel._counts import Stats
-    from langfuse_otel._delivery import Delivery
-    from langfuse_otel._spool import Spool
+    from langfuse_otel._delivery.backlog import Limits
+    from langfuse_otel._delivery.counts import Stats
+    from langfuse_otel._delivery.delivery import Delivery
+    from langfuse_otel._delivery.spool import Spool
     from langfuse_otel.settings import Settings
 
 log = logging.getLogger("langfuse_otel")
@@ -33,11 +33,11 @@ def delivery(settings: Settings) -> Delivery:
     global _delivery, _shutdown_timeout_s  # noqa: PLW0603 - the one delivery of the process
     with _lock:
         if _delivery is None:
-            from langfuse_otel._delivery import Delivery  # noqa: PLC0415 - only who sends pays
+            from langfuse_otel._delivery.delivery import Delivery  # noqa: PLC0415 - only who sends pays
 
             # Here and not in the thread that sends: the OpenAI SDK (3.54) takes an `httpx` that
             # another thread is importing for a whole one, and the caller's request fails.
-            from langfuse_otel._sender import Sender  # noqa: PLC0415 - as above
+            from langfuse_otel._delivery.sender import Sender  # noqa: PLC0415 - as above
 
             show_debug_lines(settings)
             _shutdown_timeout_s = settings.shutdown_timeout
@@ -58,7 +58,7 @@ def flush(timeout: float = 30.0) -> bool:
         False if something still waits when the time is over.
     """
     deadline = time.monotonic() + timeout
-    drained = _pending.drain(timeout)
+    drained = pending.drain(timeout)
     _export_ended()
     return (_delivery is None or _delivery.flush(max(0.0, deadline - time.monotonic()))) and drained
 
@@ -66,7 +66,7 @@ def flush(timeout: float = 30.0) -> bool:
 async def aflush(timeout: float = 30.0) -> bool:
     """Do as `flush`, without blocking the event loop."""
     deadline = time.monotonic() + timeout
-    drained = await _pending.adrain(timeout)
+    drained = await pending.adrain(timeout)
     _export_ended()
     if _delivery is None:
         return drained
@@ -75,14 +75,14 @@ async def aflush(timeout: float = 30.0) -> bool:
 
 
 def _export_ended() -> None:
-    _streams.export_ended()
-    if drafts := sys.modules.get("langfuse_otel._drafts"):
+    streams.export_ended()
+    if drafts := sys.modules.get("langfuse_otel._by_hand.drafts"):
         drafts.export_abandoned()
 
 
 def stats() -> Stats:
     """Return how many observations were created, sent, are queued, or were lost and why."""
-    from langfuse_otel._counts import Stats  # noqa: PLC0415 - keeps `import langfuse_otel` light
+    from langfuse_otel._delivery.counts import Stats  # noqa: PLC0415 - keeps `import langfuse_otel` light
 
     return Stats() if _delivery is None else _delivery.stats()
 
@@ -94,22 +94,22 @@ def end() -> None:
     """
     try:
         if "langfuse_otel.logger" in sys.modules:
-            _pending.drain_at_exit()
-            _streams.export_all()
-        if drafts := sys.modules.get("langfuse_otel._drafts"):
+            pending.drain_at_exit()
+            streams.export_all()
+        if drafts := sys.modules.get("langfuse_otel._by_hand.drafts"):
             drafts.end_all()
     except Exception as error:  # noqa: BLE001 - whatever LiteLLM's callbacks raise, we still deliver
         log.warning("langfuse-otel: a callback failed at the end: %s", type(error).__name__)
     finally:
         if _delivery is not None:
             _delivery.shutdown(_shutdown_timeout_s)
-        _signals.release()
+        signals.release()
 
 
 def handle_signals(settings: Settings) -> None:
     """See that a SIGTERM loses nothing, unless the settings say to leave it alone."""
     if settings.handle_signals:
-        _signals.install(_hasten, end_before_threads, 2 * settings.shutdown_timeout)
+        signals.install(_hasten, end_before_threads, 2 * settings.shutdown_timeout)
 
 
 def _hasten() -> None:
@@ -124,7 +124,7 @@ def end_before_threads(loop: asyncio.AbstractEventLoop | None = None) -> None:
     get half of the time.
     """
     if "langfuse_otel.logger" in sys.modules:
-        _pending.drain(_shutdown_timeout_s / 2, loop)
+        pending.drain(_shutdown_timeout_s / 2, loop)
     end()
 
 
@@ -140,7 +140,7 @@ def show_debug_lines(settings: Settings) -> None:
 
 def limits_of(settings: Settings) -> Limits:
     """Return what the settings say of delivery."""
-    from langfuse_otel._backlog import Limits  # noqa: PLC0415 - keeps `import langfuse_otel` light
+    from langfuse_otel._delivery.backlog import Limits  # noqa: PLC0415 - keeps `import langfuse_otel` light
 
     return Limits(
         flush_interval_s=settings.flush_interval,
@@ -155,7 +155,7 @@ def limits_of(settings: Settings) -> Limits:
 def _spool(settings: Settings) -> Spool | None:
     if settings.spool_dir is None:
         return None
-    from langfuse_otel._spool import Spool  # noqa: PLC0415 - only who has a spool pays
+    from langfuse_otel._delivery.spool import Spool  # noqa: PLC0415 - only who has a spool pays
 
     try:
         folder = Path(settings.spool_dir).expanduser().absolute()
@@ -167,9 +167,9 @@ def _spool(settings: Settings) -> Spool | None:
 
 def _finish_before_fork() -> None:
     """Let no thread stand in the middle of an import, nor hold a callback that is the parent's."""
-    _pending.finish_before_fork()
+    pending.finish_before_fork()
     if _delivery is not None:
-        from langfuse_otel._delivery import finish_imports  # noqa: PLC0415 - it is there
+        from langfuse_otel._delivery.delivery import finish_imports  # noqa: PLC0415 - it is there
 
         finish_imports()
 

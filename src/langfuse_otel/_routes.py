@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langfuse_otel._destination import Destination
-    from langfuse_otel._tenants import Tenant
+    from langfuse_otel._litellm.tenants import Tenant
     from langfuse_otel.settings import Settings
 
     Unit = tuple[str, str, str]

@@ -10,7 +10,7 @@ from langfuse_otel._read_settings import read_settings
 from langfuse_otel.settings import environment_name
 
 if TYPE_CHECKING:
-    from langfuse_otel._counts import Stats
+    from langfuse_otel._delivery.counts import Stats
     from langfuse_otel.settings import Settings
 
 

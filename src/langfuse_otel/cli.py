@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from langfuse_otel._console.terminal import echo, progress
 from langfuse_otel._read_settings import problems_in
-from langfuse_otel._terminal import echo, progress
 from langfuse_otel._text import printable
 from langfuse_otel._version import __version__
 from langfuse_otel.settings import Settings
@@ -46,18 +46,18 @@ def check(*, with_litellm: bool, as_json: bool) -> None:
 
     Exits with 0 if all is well, 1 if not.
     """
-    from langfuse_otel import _report  # noqa: PLC0415 - as below
-    from langfuse_otel._doctor import diagnosis, litellm_findings  # noqa: PLC0415 - httpx only here
+    from langfuse_otel._console import report  # noqa: PLC0415 - as below
+    from langfuse_otel._console.doctor import diagnosis, litellm_findings  # noqa: PLC0415 - httpx only here
 
     records = []
     with progress() as show:
         for record in chain(diagnosis(show), litellm_findings(show) if with_litellm else ()):
             records.append(record)
             if not as_json:
-                echo(_report.text_of(record))
+                echo(report.text_of(record))
     if as_json:
-        echo(_report.json_of(records))
-    raise SystemExit(0 if _report.is_well(records) else 1)
+        echo(report.json_of(records))
+    raise SystemExit(0 if report.is_well(records) else 1)
 
 
 @main.command()
@@ -70,7 +70,7 @@ def drain(folder: Path, timeout: float, *, as_json: bool) -> None:
     What belongs to another public key or host stays there, and so does what the server refuses.
     Exits with 0 if nothing is left that these keys could deliver, 1 if something is.
     """
-    from langfuse_otel._drain import drained  # noqa: PLC0415 - httpx only here
+    from langfuse_otel._console.drain import drained  # noqa: PLC0415 - httpx only here
 
     try:
         settings = Settings()
@@ -144,7 +144,7 @@ def lint(file: BinaryIO, *, as_json: bool) -> None:
     FILE holds an OTLP request, protobuf or JSON, gzip or not; - is the standard input. Exits with 0
     if all is kept as it was sent, 1 if something is not, 2 if the whole file is refused or lost.
     """
-    from langfuse_otel._lint import json_of, lint_bytes, text_of  # noqa: PLC0415 - protobuf only here
+    from langfuse_otel._console.lint import json_of, lint_bytes, text_of  # noqa: PLC0415 - protobuf only here
 
     try:
         warnings = lint_bytes(file.read())
@@ -169,12 +169,12 @@ def demo(*, as_json: bool) -> None:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # noqa: TID251 - set, not read
     with LocalReceiver() as receiver, progress() as show:
         show(f"A local receiver listens at {receiver.url}. Making calls with LiteLLM ...")
-        from langfuse_otel import _demo  # noqa: PLC0415 - imports LiteLLM, which takes seconds
+        from langfuse_otel._console.demo import calls, make, missing_in  # noqa: PLC0415 - imports LiteLLM
 
-        made = _demo.calls()
-        _demo.make(made, receiver.url, receiver.public_key, receiver.secret_key)
+        made = calls()
+        make(made, receiver.url, receiver.public_key, receiver.secret_key)
         traces = receiver.traces()[::-1]
-    missing = _demo.missing(made, traces)
+    missing = missing_in(made, traces)
     if as_json:
         names = [call.name for call in made]
         echo(json.dumps({"ok": not missing, "calls": names, "missing": missing}, indent=2))

@@ -12,11 +12,11 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from langfuse_otel import _process
-from langfuse_otel._backlog import Queued
-from langfuse_otel._foreign import flatten_span, mask_span, strip_span
-from langfuse_otel._masking import Masking, mask_of
-from langfuse_otel._otlp import Part, parts_of
+from langfuse_otel._delivery.backlog import Queued
 from langfuse_otel._pipeline import is_sampled
+from langfuse_otel._privacy.foreign import flatten_span, mask_span, strip_span
+from langfuse_otel._privacy.masking import Masking, mask_of
+from langfuse_otel._spans.otlp import Part, parts_of
 from langfuse_otel.settings import Settings, with_secrets_hidden
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.redact_messages import should_redact_message_logging
 from pydantic import SecretStr
 
-from langfuse_otel import _call_masks, _links, _pinned, _process, _retries, _streams
-from langfuse_otel._ambient import parent_of_call
-from langfuse_otel._call import call_id_of, read_call
-from langfuse_otel._guard import warn_of_missing
-from langfuse_otel._guardrails import guardrails_of
-from langfuse_otel._identity import identify
-from langfuse_otel._litellm import (
+from langfuse_otel import _links, _process
+from langfuse_otel._hooks import retries, streams
+from langfuse_otel._litellm import call_masks, pinned
+from langfuse_otel._litellm.call import call_id_of, read_call
+from langfuse_otel._litellm.guard import warn_of_missing
+from langfuse_otel._litellm.guardrails import guardrails_of
+from langfuse_otel._litellm.observation import (
     is_cut_short,
     is_proxied,
     is_unauthenticated,
@@ -30,10 +30,7 @@ from langfuse_otel._litellm import (
     snapshot_of,
     unread_observation_of,
 )
-from langfuse_otel._pipeline import Pipeline
-from langfuse_otel._read_settings import read_settings
-from langfuse_otel._records import Finished, finished_of
-from langfuse_otel._redaction import (
+from langfuse_otel._litellm.redaction import (
     ALL_REDACTED,
     NOT_CAPTURED,
     SHOWN,
@@ -41,17 +38,22 @@ from langfuse_otel._redaction import (
     hidden_of,
     is_redacted,
 )
-from langfuse_otel._tenants import tenant_of
+from langfuse_otel._litellm.tenants import tenant_of
+from langfuse_otel._pipeline import Pipeline
+from langfuse_otel._read_settings import read_settings
+from langfuse_otel._records import Finished, finished_of
+from langfuse_otel._spans.ambient import parent_of_call
+from langfuse_otel._spans.identity import identify
 from langfuse_otel._values import is_true
 from langfuse_otel.settings import Settings, with_secrets_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from langfuse_otel._hooks.retries import Unreported
+    from langfuse_otel._hooks.streams import Stream
+    from langfuse_otel._litellm.tenants import Tenant
     from langfuse_otel._records import Observation, Parent
-    from langfuse_otel._retries import Unreported
-    from langfuse_otel._streams import Stream
-    from langfuse_otel._tenants import Tenant
 
 log = logging.getLogger("langfuse_otel")
 
@@ -118,9 +120,9 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                     self._ambient.popitem(last=False)
             if call_id:
                 _links.announce(call_id, kwargs, active)
-            _call_masks.note(kwargs)
+            call_masks.note(kwargs)
             if call_id and kwargs.get("stream"):
-                _streams.expect(call_id, self._left)
+                streams.expect(call_id, self._left)
         except Exception as error:  # noqa: BLE001 - nothing of ours may reach the caller
             log.warning("langfuse-otel: a call could not be announced: %s", type(error).__name__)
 
@@ -152,13 +154,13 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         self, user_api_key_dict: object, cache: object, data: Mapping[str, Any], call_type: str
     ) -> None:
         """Note what the proxy's operator has settled for the key or team of a request."""
-        _pinned.note(data.get("litellm_logging_obj"))
+        pinned.note(data.get("litellm_logging_obj"))
 
     async def async_pre_call_deployment_hook(
         self, kwargs: Mapping[str, Any], call_type: object
     ) -> None:
         """As above: on some routes the proxy asks for the former before LiteLLM has its object."""
-        _pinned.note(kwargs.get("litellm_logging_obj"))
+        pinned.note(kwargs.get("litellm_logging_obj"))
 
     async def async_post_call_response_headers_hook(
         self,
@@ -173,7 +175,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
 
     def log_attempt(self, attempt: Unreported) -> None:
         """Export an attempt of a repeated call that LiteLLM calls nobody back for."""
-        _streams.finished(call_id_of(attempt.details), self._left)
+        streams.finished(call_id_of(attempt.details), self._left)
         self._export(
             {**attempt.details, **attempt.changes},
             attempt.response,
@@ -187,7 +189,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         self, kwargs: Mapping[str, Any], response: object, started: object, ended: object
     ) -> None:
         """LiteLLM (1.106) reports some streams that were left as a success."""
-        stream = _streams.finished(call_id_of(kwargs), self._left) if kwargs.get("stream") else None
+        stream = streams.finished(call_id_of(kwargs), self._left) if kwargs.get("stream") else None
         was_left = is_cut_short(kwargs) or (
             is_proxied(kwargs) and stream is not None and not stream.is_complete
         )
@@ -196,7 +198,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         self._export(kwargs, response, started, ended, finish)
 
     def _failed(self, kwargs: Mapping[str, Any], started: object, ended: object) -> None:
-        stream = _streams.finished(call_id_of(kwargs), self._left)
+        stream = streams.finished(call_id_of(kwargs), self._left)
 
         said = stream.answer() if stream else None
         self._export(kwargs, None, started, ended, _itself, said=said)
@@ -235,12 +237,12 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             if source is None:
                 warn_of_missing(kwargs, response, started, ended)
             call_id = call_id_of(kwargs) or ""
-            pinned = _pinned.of_call(call_id)
-            tenant = tenant_of(kwargs, pinned)
-            switched = self._switched(kwargs, pinned, pipeline)
+            trusted = pinned.of_call(call_id)
+            tenant = tenant_of(kwargs, trusted)
+            switched = self._switched(kwargs, trusted, pipeline)
             ambient = self._ambient.pop(call_id, None) or parent_of_call()
             _links.announce(call_id, kwargs, ambient)
-            attempt = _retries.attempt_of(call_id)
+            attempt = retries.attempt_of(call_id)
             defaults = pipeline.defaults_for(tenant)
 
             def take() -> Finished:
@@ -260,12 +262,12 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             log.warning("langfuse-otel: a call could not be exported: %s", type(error).__name__)
 
     def _switched(
-        self, kwargs: Mapping[str, Any], pinned: Mapping[str, str], pipeline: Pipeline
+        self, kwargs: Mapping[str, Any], trusted: Mapping[str, str], pipeline: Pipeline
     ) -> Hidden:
         """What settings and switches hide of a call; in doubt all of it."""
         if not pipeline.settings.capture_content:
             return NOT_CAPTURED
-        if self.turn_off_message_logging or is_redacted(kwargs, pinned):
+        if self.turn_off_message_logging or is_redacted(kwargs, trusted):
             return ALL_REDACTED
         try:
             return ALL_REDACTED if should_redact_message_logging(dict(kwargs)) else SHOWN

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.registry import CollectorRegistry
 
-    from langfuse_otel._counts import Stats
+    from langfuse_otel._delivery.counts import Stats
 
 PREFIX = "langfuse_otel"
 

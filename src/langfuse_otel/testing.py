@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from langfuse_otel._lint import lint_bytes as lint
+from langfuse_otel._console.lint import lint_bytes as lint
 from langfuse_otel.dev import LintWarning
 
 if TYPE_CHECKING:

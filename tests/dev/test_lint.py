@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langfuse_otel._otlp import request_of
-from langfuse_otel._spans import part_of
+from langfuse_otel._spans.otlp import request_of
+from langfuse_otel._spans.span import part_of
 from langfuse_otel.dev import lint
 from langfuse_otel.dev._decode import decode
 from langfuse_otel.dev._mapping import observation_view

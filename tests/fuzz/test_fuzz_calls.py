@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls import a_call, a_response, observation_of
-from langfuse_otel._content import KINDS
-from langfuse_otel._identity import identify
-from langfuse_otel._otlp import request_of
-from langfuse_otel._spans import part_of, resource_of
+from langfuse_otel._litellm.content import KINDS
+from langfuse_otel._spans.identity import identify
+from langfuse_otel._spans.otlp import request_of
+from langfuse_otel._spans.span import part_of, resource_of
 from langfuse_otel._text import json_text
 from langfuse_otel.testing import _spans_of
 from strategies import HEADERS, JSON, OBJECTS, TEXTS, bounded, metadata

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from calls import observed
-from langfuse_otel._identity import identify
-from langfuse_otel._otlp import request_of
-from langfuse_otel._spans import part_of, resource_of
+from langfuse_otel._spans.identity import identify
+from langfuse_otel._spans.otlp import request_of
+from langfuse_otel._spans.span import part_of, resource_of
 from langfuse_otel.dev import tree_text
 from langfuse_otel.dev._app import create_app
 from langfuse_otel.dev._attributes import BatchLostError

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls import observed
-from langfuse_otel._masking import Masking, mask_of
-from langfuse_otel._otlp import request_of
+from langfuse_otel._litellm.tenants import NOBODY
 from langfuse_otel._pipeline import _encoded
+from langfuse_otel._privacy.masking import Masking, mask_of
 from langfuse_otel._process import limits_of
 from langfuse_otel._read_settings import _warn_once, read_settings
 from langfuse_otel._routes import Routes, _warned
-from langfuse_otel._tenants import NOBODY
+from langfuse_otel._spans.otlp import request_of
 from langfuse_otel.settings import Settings, variables
 from langfuse_otel.testing import _spans_of
 from strategies import bounded

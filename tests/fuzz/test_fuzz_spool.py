@@ -11,9 +11,9 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langfuse_otel._delivery.request_file import write
+from langfuse_otel._delivery.spool import Spool, in_use, waiting
 from langfuse_otel._destination import Address
-from langfuse_otel._request_file import write
-from langfuse_otel._spool import Spool, in_use, waiting
 from strategies import bounded, mutated
 
 ADDRESS = Address("https://langfuse.example/api/public/otel/v1/traces", "pk")

@@ -1,0 +1,1 @@
+"""Observations that an application makes itself, and scores."""

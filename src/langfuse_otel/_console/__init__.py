@@ -1,0 +1,1 @@
+"""What the commands of `langfuse-otel` find out, and how it is shown."""

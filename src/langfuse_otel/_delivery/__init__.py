@@ -1,0 +1,1 @@
+"""From "queued" to "Langfuse has it"."""

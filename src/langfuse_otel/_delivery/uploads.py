@@ -1,0 +1,245 @@
+"""Media on their way to Langfuse, beside the spans that refer to them: the state, without I/O.
+
+Langfuse's id of media follows from their hash, so a span goes at once, with the reference. A
+`Bearer` remembers it until all its media are there. Where some never will be, the span is sent once
+more under the same ids, for Langfuse keeps the later one, with a marker in place of the reference.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from langfuse_otel._destination import Destination
+    from langfuse_otel._spans.inline import Attachments
+    from langfuse_otel._spans.media import Medium
+    from langfuse_otel._spans.otlp import Part
+
+    Key = tuple[Destination, str, str]
+
+# Uploads under way at once: in all, and to one destination.
+MAX_IN_FLIGHT = 16
+MAX_WINDOW = 4
+# Media that are known to be there, so that what is in many calls is sent once. Langfuse deletes media
+# with the last trace that brought them, and by age, so it is asked again now and then.
+MAX_DONE = 10_000
+KNOWN_FOR_S = 3_600.0
+# After one upload failed for good, media for that destination are not even tried for so long.
+REFUSED_FOR_S = 300.0
+
+
+@dataclass(eq=False, slots=True)
+class Bearer:
+    """A span that refers to media, some of which are on their way.
+
+    `number` is that of the oldest span which was encoded with it, `waiting` the references to what
+    is on its way, `markers` what to write in place of those to what will never be there.
+    """
+
+    destination: Destination
+    number: int
+    size: int
+    encode_with: Callable[[Mapping[str, str]], Part]
+    waiting: set[str] = field(default_factory=set)
+    markers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(eq=False, slots=True)
+class Upload:
+    """Media to be uploaded, and for which field of which observation they are first.
+
+    `errors`: how often the server answered that it failed. `is_stored`: the bytes are where they
+    should be, and only Langfuse has to be told.
+    """
+
+    destination: Destination
+    medium: Medium
+    trace_id: str
+    observation_id: str
+    field_name: str
+    bearers: list[Bearer] = field(default_factory=list)
+    errors: int = 0
+    is_stored: bool = False
+    is_in_flight: bool = False
+
+    @property
+    def key(self) -> Key:
+        """The same for the same media in the same project."""
+        return self.destination, self.medium.id, self.medium.content_type
+
+
+@dataclass(eq=False, slots=True)
+class _Lane:
+    """What waits for one destination. `failures`: attempts in a row that nobody took."""
+
+    waiting: deque[Upload] = field(default_factory=deque)
+    in_flight: int = 0
+    failures: int = 0
+    rests_until: float = 0.0
+
+
+class Uploads:
+    """All media on their way; guarded by whoever guards the backlog.
+
+    Attributes:
+        bytes: about what is held in memory for as long as something is on its way.
+        settled: spans none of whose media are on their way any more.
+    """
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.settled: deque[Bearer] = deque()
+        self._pending: dict[Key, Upload] = {}
+        self._done: OrderedDict[Key, float] = OrderedDict()
+        self._lanes: dict[Destination, _Lane] = {}
+        self._refused: OrderedDict[Destination, float] = OrderedDict()
+        self._in_flight = 0
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def is_refused(self, destination: Destination, now: float) -> bool:
+        """Whether the destination has refused media lately."""
+        return self._refused.get(destination, now) > now
+
+    def add(
+        self, destination: Destination, attachments: Attachments, number: int, now: float
+    ) -> bool:
+        """Let the media of one span wait; return whether there are any that are not there yet."""
+        given = attachments
+        bearer = Bearer(destination, number, given.size, given.encode_with)
+        for use in given.uses:
+            upload = Upload(
+                destination, use.medium, given.trace_id, given.observation_id, use.field
+            )
+            if self._done.get(upload.key, now) <= now:
+                self._wait(self._pending.get(upload.key) or self._begun(upload), bearer)
+        if bearer.waiting:
+            self.bytes += bearer.size
+        return bool(bearer.waiting)
+
+    def start(self, now: float) -> Iterator[Upload]:
+        """Yield the uploads that may go now."""
+        for lane in list(self._lanes.values()):
+            while lane.waiting and self._may_start(lane, now):
+                upload = lane.waiting.popleft()
+                upload.is_in_flight = True
+                lane.in_flight += 1
+                self._in_flight += 1
+                yield upload
+
+    def next_due(self) -> float | None:
+        """When the next may go; 0 for at once, None where nothing waits for the time."""
+        if self.settled:
+            return 0.0
+        if self._in_flight >= MAX_IN_FLIGHT:
+            return None
+        ready = (a for a in self._lanes.values() if a.waiting and a.in_flight < MAX_WINDOW)
+        return min((lane.rests_until for lane in ready), default=None)
+
+    def hurry(self) -> None:
+        """Let what waits for its next attempt go at once."""
+        for lane in self._lanes.values():
+            lane.rests_until = 0.0
+
+    # --- what became of an upload that was started
+
+    def done(self, upload: Upload, now: float) -> None:
+        """Langfuse has the media."""
+        self._returned(upload).failures = 0
+        self._done[upload.key] = now + KNOWN_FOR_S
+        self._done.move_to_end(upload.key)
+        if len(self._done) > MAX_DONE:
+            self._done.popitem(last=False)
+        self._end(upload)
+
+    def failures(self, upload: Upload) -> int:
+        """How many attempts in a row nobody took at its destination."""
+        return self._lanes[upload.destination].failures
+
+    def postponed(self, upload: Upload, until: float) -> None:
+        """Nobody took them; they go again when the time has come, after the others."""
+        lane = self._returned(upload)
+        lane.failures += 1
+        lane.rests_until = max(lane.rests_until, until)
+        lane.waiting.append(upload)
+
+    def given_back(self, upload: Upload) -> None:
+        """The attempt was broken off before there was an answer."""
+        self._returned(upload).waiting.appendleft(upload)
+
+    def failed(self, upload: Upload, refused_until: float | None) -> None:
+        """They will never be there. Until then the destination takes no others, either."""
+        self._returned(upload)
+        if refused_until is not None:
+            self._refused[upload.destination] = refused_until
+            if len(self._refused) > MAX_DONE:
+                self._refused.popitem(last=False)
+        self._fail(upload)
+
+    def drop_oldest(self) -> bool:
+        """Give up the media that have waited for longest and are not under way, if there are any."""
+        oldest = next((one for one in self._pending.values() if not one.is_in_flight), None)
+        if oldest is not None:
+            self._lanes[oldest.destination].waiting.remove(oldest)
+            self._fail(oldest)
+        return oldest is not None
+
+    def take_settled(self) -> list[Bearer]:
+        """Take in hand the spans none of whose media are on their way any more."""
+        settled = list(self.settled)
+        self.settled.clear()
+        return settled
+
+    def clear(self) -> int:
+        """Give up everything; return how many media that are."""
+        left = len(self._pending)
+        for container in (self._pending, self._lanes, self.settled):
+            container.clear()
+        self.bytes = self._in_flight = 0
+        return left
+
+    # --- inside
+
+    def _begun(self, upload: Upload) -> Upload:
+        self._pending[upload.key] = upload
+        self._lanes.setdefault(upload.destination, _Lane()).waiting.append(upload)
+        self.bytes += len(upload.medium.content)
+        return upload
+
+    def _wait(self, upload: Upload, bearer: Bearer) -> None:
+        bearer.waiting.add(upload.medium.reference)
+        upload.bearers.append(bearer)
+
+    def _may_start(self, lane: _Lane, now: float) -> bool:
+        has_slot = self._in_flight < MAX_IN_FLIGHT and lane.in_flight < MAX_WINDOW
+        return has_slot and lane.rests_until <= now
+
+    def _returned(self, upload: Upload) -> _Lane:
+        upload.is_in_flight = False
+        self._in_flight -= 1
+        lane = self._lanes[upload.destination]
+        lane.in_flight -= 1
+        return lane
+
+    def _fail(self, upload: Upload) -> None:
+        for bearer in upload.bearers:
+            bearer.markers[upload.medium.reference] = upload.medium.marker
+        self._end(upload)
+
+    def _end(self, upload: Upload) -> None:
+        """It waits no longer, nor do spans of which it was the last."""
+        del self._pending[upload.key]
+        self.bytes -= len(upload.medium.content)
+        for bearer in upload.bearers:
+            bearer.waiting.discard(upload.medium.reference)
+            if not bearer.waiting:
+                self.bytes -= bearer.size
+                self.settled.append(bearer)
+        lane = self._lanes.pop(upload.destination)
+        if lane.waiting or lane.in_flight:
+            self._lanes[upload.destination] = lane  # behind the others: they take turns

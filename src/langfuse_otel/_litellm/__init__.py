@@ -1,0 +1,1 @@
+"""What LiteLLM gives its callbacks, read: no other package knows its shapes."""

@@ -1,0 +1,47 @@
+"""One callback of LiteLLM's, made safe to read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langfuse_otel._litellm.limits import short_text
+from langfuse_otel._litellm.metadata import CallMetadata, call_metadata
+from langfuse_otel._values import mapping_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Call(NamedTuple):
+    """One callback's arguments, with what is looked up often made safe to read."""
+
+    kwargs: Mapping[str, Any]
+    response: object
+    payload: Mapping[str, Any]
+    params: Mapping[str, Any]
+    metadata: CallMetadata
+    failed: bool
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """Return the fields of the caller's metadata."""
+        return self.metadata.fields
+
+    def text(self, name: str) -> str | None:
+        """Return a field of the metadata as text."""
+        value = self.metadata.fields.get(name)
+        return None if value is None else text_of(value)
+
+
+def read_call(kwargs: Mapping[str, Any], response: object) -> Call:
+    """Return the call that LiteLLM's dictionary and response are about; None: it failed."""
+    payload = mapping_of(kwargs.get("standard_logging_object"))
+    params = mapping_of(kwargs.get("litellm_params"))
+    failed = response is None or payload.get("status") == "failure"
+    return Call(kwargs, response, payload, params, call_metadata(params), failed)
+
+
+def call_id_of(kwargs: Mapping[str, Any]) -> str | None:
+    """Return LiteLLM's id of the call that these callback arguments are about, made short."""
+    found = text_of(kwargs.get("litellm_call_id"))
+    return short_text(found) if found else None

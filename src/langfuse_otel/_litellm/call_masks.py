@@ -1,0 +1,45 @@
+"""The caller's `langfuse_masking_function`, for all attempts at a call.
+
+LiteLLM (1.106) takes it out of the caller's metadata at the first attempt: what its router tries
+next has lost it. A mask that is lost leaks, so it is remembered for all that LiteLLM knows by the
+same trace id.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from langfuse_otel._privacy.masking import mask_of_texts
+from langfuse_otel._values import mapping_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langfuse_otel._litellm.call import Call
+    from langfuse_otel._records import Mask
+
+# Where LiteLLM puts it.
+_MOVED = "_langfuse_masking_function"
+
+# Calls that are remembered, the newest.
+MAX_CALLS = 10_000
+_functions: OrderedDict[str, object] = OrderedDict()
+
+
+def note(kwargs: Mapping[str, Any]) -> None:
+    """Remember the masking function of the call that LiteLLM is about to make, if it has one."""
+    function = mapping_of(kwargs.get("litellm_params")).get(_MOVED)
+    trace_id = text_of(kwargs.get("litellm_trace_id"))
+    if function and trace_id:
+        _functions[trace_id] = function
+        while len(_functions) > MAX_CALLS:
+            _functions.popitem(last=False)
+
+
+def mask_of_call(call: Call) -> Mask | None:
+    """Return the mask that the caller gave with a call; None if none."""
+    given = call.params.get(_MOVED) or call.fields.get("masking_function")
+    if not given and _functions:
+        given = _functions.get(text_of(call.kwargs.get("litellm_trace_id")) or "")
+    return mask_of_texts(given) if given else None

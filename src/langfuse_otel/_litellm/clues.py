@@ -1,0 +1,112 @@
+"""What decides about the trace of a call: read when it ends, and kept from its start if anyone asks.
+
+As `_litellm`, it knows LiteLLM's shapes and changes none of its dictionaries.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langfuse_otel._litellm.call import Call, call_id_of, read_call
+from langfuse_otel._litellm.limits import short_text
+from langfuse_otel._litellm.metadata import decisive
+from langfuse_otel._litellm.trust import distrusted
+from langfuse_otel._records import Clues, Defaults, Parent
+from langfuse_otel._spans.identity import parent_of, without_context
+from langfuse_otel._values import is_true, mapping_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def clues_of(kwargs: Mapping[str, Any], ambient: Parent | None, defaults: Defaults) -> Clues:
+    """Return what decides about the trace of a call; enough of it is known when a call starts."""
+    call = read_call(kwargs, None)
+    believed = call if defaults.trusts_requests else distrusted(call)
+    return clues_from(believed, 0, ambient, ignores_context=defaults.ignores_context)
+
+
+def what_decides(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return as much of LiteLLM's dictionary as `clues_of` reads; it keeps no prompt in memory."""
+    params = mapping_of(kwargs.get("litellm_params"))
+    request = mapping_of(params.get("proxy_server_request"))
+    body = mapping_of(request.get("body"))
+    return {
+        "litellm_call_id": call_id_of(kwargs),
+        "litellm_trace_id": _short_id(kwargs.get("litellm_trace_id")),
+        "litellm_params": {
+            "metadata": _decisive(params.get("metadata")),
+            "litellm_metadata": _decisive(params.get("litellm_metadata")),
+            "proxy_server_request": request
+            and {
+                "headers": _short_headers(request.get("headers")),
+                "body": {"litellm_metadata": decisive(body.get("litellm_metadata"))},
+            },
+        },
+    }
+
+
+def _decisive(metadata: object) -> dict[str, Any]:
+    """LiteLLM's dictionary on the proxy holds the request's own besides."""
+    asked = mapping_of(metadata).get("requester_metadata")
+    own = {"requester_metadata": decisive(asked)} if asked else {}
+    return {**decisive(metadata), **own}
+
+
+def _short_headers(headers: object) -> dict[str, Any]:
+    """Those that may decide."""
+    return {
+        name: short_text(str(value))
+        for name, value in mapping_of(headers).items()
+        if str(name).lower().startswith(("langfuse", "traceparent"))
+    }
+
+
+def _trace_of_litellm(call: Call) -> str | None:
+    """The payload's is a text in any case, made of whatever the caller gave."""
+    given = call.kwargs.get("litellm_trace_id")
+    return _short_id(call.payload.get("trace_id") if given is None else given)
+
+
+def _short_id(value: object) -> str | None:
+    found = text_of(value)
+    return short_text(found) if found else None
+
+
+def clues_from(
+    call: Call,
+    started_ns: int,
+    ambient: Parent | None,
+    attempt: int = 0,
+    *,
+    is_superseded: bool = False,
+    ignores_context: bool = False,
+) -> Clues:
+    """Return what a call says of its trace; see `Clues`. `ignores_context`: no span is joined."""
+    clues = Clues(
+        call_id=id_of(call),
+        started_ns=started_ns,
+        trace_id=call.text("trace_id"),
+        existing_trace_id=call.text("existing_trace_id"),
+        parent_observation_id=call.text("parent_observation_id"),
+        generation_id=call.text("generation_id"),
+        litellm_trace_id=_trace_of_litellm(call),
+        attempt=attempt,
+        is_superseded=is_superseded,
+        remote=_remote(call),
+        ambient=ambient,
+    )
+    is_alone = ignores_context or is_true(call.fields.get("ignore_context_propagation"))
+    return without_context(clues) if is_alone else clues
+
+
+def id_of(call: Call) -> str:
+    """Return LiteLLM's id of a call, "" where it has none."""
+    return call_id_of(call.kwargs) or text_of(call.payload.get("id")) or ""
+
+
+def _remote(call: Call) -> Parent | None:
+    """The span that the proxy's client names in its `traceparent` header."""
+    request = call.params.get("proxy_server_request")
+    headers = mapping_of(mapping_of(request).get("headers")) if request else {}
+    return next((parent_of(v) for k, v in headers.items() if str(k).lower() == "traceparent"), None)

@@ -1,0 +1,316 @@
+"""The caller's metadata: four inlets, one table of fields. Pure.
+
+What an operator pinned to a key or team wins over the metadata of the request's body, that over
+`litellm_metadata`, and that over `langfuse_*` headers. LiteLLM's proxy (1.106) writes what it knows
+of key and team, `user_api_key_*`, into one of its two dictionaries, and takes such names out of what
+a request brings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from langfuse_otel._litellm.limits import MAX_METADATA, short_list, short_text, small_metadata
+from langfuse_otel._text import json_text
+from langfuse_otel._values import mapping_of
+
+# Fields that mean something to Langfuse. Each may be written with the prefix `langfuse_`, too.
+FIELDS = (
+    "generation_name",
+    "generation_id",
+    "parent_observation_id",
+    "version",
+    "trace_id",
+    "trace_name",
+    "trace_user_id",
+    "session_id",
+    "tags",
+    "trace_metadata",
+    "trace_version",
+    "trace_release",
+    "trace_public",
+    "existing_trace_id",
+    "update_trace_keys",
+    "prompt",
+    "prompt_name",
+    "prompt_version",
+    "mask_input",
+    "mask_output",
+    "masking_function",
+    "debug_langfuse",
+    "ignore_context_propagation",
+)
+PREFIX = "langfuse_"
+
+# What the proxy knows of the key, by the beginning of its names.
+IDENTITY = "user_api_key"
+KEY = "user_api_key_hash"
+KNOWN = frozenset({KEY, "user_api_key_metadata", "user_api_key_team_metadata"})
+
+# Other spellings: LangChain's, and that of LiteLLM's per-request settings.
+_ALIASES = {"langfuse_user_id": "trace_user_id", "langfuse_public": "trace_public"}
+_NAMES = {name: name for name in FIELDS} | {PREFIX + name: name for name in FIELDS} | _ALIASES
+
+_UNCHANGEABLE = (str, int, float, UUID)
+
+# Fields that say the same thing in several ways: of those the operator's alone count.
+_TOGETHER = (
+    frozenset({"prompt", "prompt_name", "prompt_version"}),
+    frozenset({"version", "trace_version"}),
+)
+
+# What decides where a call belongs, and what says of key and team whether it may.
+_DECIDING = (
+    "trace_id",
+    "existing_trace_id",
+    "parent_observation_id",
+    "generation_id",
+    "ignore_context_propagation",
+)
+_DECISIVE = frozenset(
+    {*_DECIDING, *(PREFIX + name for name in _DECIDING), *KNOWN, "inherited_tags"}
+)
+
+# What LiteLLM's router and SDK put into the caller's metadata ...
+_ROUTERS = frozenset(
+    {
+        "api_base",
+        "attempted_fallbacks",
+        "attempted_retries",
+        "caching_groups",
+        "deployment",
+        "deployment_model_name",
+        "file_checksum",
+        "file_name",
+        "headers",
+        "hidden_params",
+        "llm_api_timing_windows",
+        "max_retries",
+        "model_group",
+        "model_group_alias",
+        "model_group_size",
+        "model_info",
+        "original_model_group",
+        "previous_models",
+        "standard_logging_guardrail_information",
+    }
+)
+# ... and its proxy beside that.
+_PROXYS = _ROUTERS | {
+    "actor_agent_id",
+    "agent_execution_mode",
+    "agent_id",
+    "applied_guardrails",
+    "billing_agent_id",
+    "caller_tags",
+    "endpoint",
+    "global_max_parallel_requests",
+    "guardrails",
+    "inherited_tags",
+    "queue_time_seconds",
+    "requester_custom_headers",
+    "requester_ip_address",
+    "requester_metadata",
+    "spend_logs_metadata",
+    "target_agent_id",
+    "usage_object",
+    "used_client_oauth_token",
+    "user_agent",
+    "verified_human_user_id",
+}
+# What begins with these is LiteLLM's, or may be a credential of ours.
+_RESERVED_PREFIXES = (
+    "litellm_",
+    "_litellm_",
+    "_routing_",
+    IDENTITY,
+    "user_api_end_user",
+    PREFIX,
+)
+
+
+class CallMetadata(NamedTuple):
+    """`fields` by their names in `FIELDS`; `rest` is everything else that the caller gave.
+
+    `pinned`: the fields that the proxy's operator settled; `key`: the hash of the proxy's key;
+    `size`: about the bytes that all of it holds.
+    """
+
+    fields: Mapping[str, Any]
+    rest: Mapping[str, Any]
+    pinned: frozenset[str] = frozenset()
+    key: str | None = None
+    size: int = 0
+
+
+def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
+    """Return what the caller said in the metadata of a call.
+
+    Args:
+        params: LiteLLM's `litellm_params` of the call.
+    """
+    request = mapping_of(params.get("proxy_server_request"))
+    known = _known(params)
+    inlets = _proxy_inlets(params, request, known) if request else _sdk_inlets(params)
+    foreign = _PROXYS if request else _ROUTERS
+    fields: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
+    for inlet in filter(None, inlets):
+        fields |= _fields(inlet)
+        rest |= {
+            key: value
+            for key, value in inlet.items()
+            if value is not None and key not in _NAMES and not _is_foreign(key, foreign)
+        }
+    pinned = _pinned(known) if known else {}
+    settled = _settled(fields, pinned, known)
+    kept = {
+        name: (value, 0) if name == "prompt" else _kept(value) for name, value in settled.items()
+    }
+    size = sum(kept_size for _, kept_size in kept.values())
+    kept_rest, rest_size = _kept(rest) if rest else (rest, 0)
+    return CallMetadata(
+        {name: value for name, (value, _) in kept.items()},
+        kept_rest,
+        frozenset(pinned),
+        known.get(KEY),
+        size + rest_size,
+    )
+
+
+def _kept(value: Any) -> tuple[Any, int]:
+    """A copy of what the caller may change later, as large as it may be, and about its size.
+
+    What is no JSON is there as it will be shown.
+    """
+    if isinstance(value, str):
+        return short_text(value), 0
+    if isinstance(value, _UNCHANGEABLE):
+        return value, 0
+    text = json_text(value)
+    copy = json.loads(text)
+    if isinstance(copy, dict):
+        return small_metadata(copy, len(text)), min(len(text), MAX_METADATA)
+    held = short_list(copy) if isinstance(copy, list) else copy
+    return (short_text(held) if isinstance(held, str) else held), min(len(text), MAX_METADATA)
+
+
+def decisive(metadata: object) -> dict[str, Any]:
+    """Return as much of one dictionary of metadata as decides about trace, parent and id."""
+    given = mapping_of(metadata)
+    names = _DECISIVE & given.keys() if given else ()
+    return {k: short_text(v) if isinstance(v := given[k], str) else v for k in names}
+
+
+def _sdk_inlets(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """The weakest first."""
+    return mapping_of(params.get("litellm_metadata")), mapping_of(params.get("metadata"))
+
+
+def _proxy_inlets(
+    params: Mapping[str, Any], request: Mapping[str, Any], known: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], ...]:
+    """The weakest first.
+
+    LiteLLM keeps the body's metadata as `requester_metadata` and adds its own to the dictionary
+    beside it, which is named `metadata` on some routes and `litellm_metadata` on others.
+    """
+    merged = {**mapping_of(params.get("litellm_metadata")), **mapping_of(params.get("metadata"))}
+    body = mapping_of(request.get("body"))
+    tags = _tags((known or merged).get("tags"), known.get("inherited_tags"))
+    return (
+        from_headers(mapping_of(request.get("headers"))),
+        mapping_of(body.get("litellm_metadata")),
+        {**mapping_of(merged.get("requester_metadata")), **({"tags": tags} if tags else {})},
+    )
+
+
+def _tags(put_together: Any, inherited: Any) -> Any:
+    """LiteLLM's tags, those of key and team first: of too many the last are left out."""
+    if not inherited or not isinstance(put_together, list):
+        return put_together
+    return [*inherited, *(tag for tag in put_together if tag not in inherited)]
+
+
+def _known(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The dictionary in which the proxy says what it knows of key and team; empty without one."""
+    for name in ("litellm_metadata", "metadata"):
+        inlet = mapping_of(params.get(name))
+        if inlet and not KNOWN.isdisjoint(inlet):
+            return inlet
+    return {}
+
+
+def _pinned(known: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in the metadata of team and key; the key's is the narrower one and wins.
+
+    Of a request that is passed through LiteLLM (1.106) gives the key's alone, by another name.
+    """
+    team = _fields(mapping_of(known.get("user_api_key_team_metadata")))
+    of_key = known.get("user_api_key_metadata") or known.get("user_api_key_auth_metadata")
+    key = _fields(mapping_of(of_key))
+    return {name: value for name, value in {**team, **key}.items() if name != "tags"}
+
+
+def _settled(
+    fields: dict[str, Any], pinned: dict[str, Any], known: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What holds of the caller's fields beside the operator's.
+
+    A continued trace keeps most of what it has. Where the operator pinned anything, a request that
+    continues a trace must not keep that away from it: it then names the trace, no more.
+    """
+    if not known:
+        return fields
+    taken = {name for names in _TOGETHER if not names.isdisjoint(pinned) for name in names}
+    settled = {**{name: value for name, value in fields.items() if name not in taken}, **pinned}
+    if "existing_trace_id" not in pinned and (pinned or known.get("inherited_tags")):
+        continued = settled.pop("existing_trace_id", None)
+        settled |= {"trace_id": continued} if continued and "trace_id" not in settled else {}
+    if isinstance(given := settled.get("trace_metadata"), Mapping):
+        settled["trace_metadata"] = {k: v for k, v in given.items() if not _is_identity(k)}
+    return settled
+
+
+def _is_identity(key: object) -> bool:
+    """Langfuse lays the metadata of the trace over that of the observation, which says who called."""
+    return str(key).startswith(IDENTITY)
+
+
+def from_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata in `langfuse_*` headers; JSON values are parsed.
+
+    Hyphens count as underscores, for some proxies drop headers with underscores.
+    """
+    named = {str(key).lower().replace("-", "_"): value for key, value in headers.items()}
+    return {
+        key: _header_value(key, value)
+        for key, value in named.items()
+        if key in _NAMES and key.startswith(PREFIX)
+    }
+
+
+def _header_value(key: str, value: object) -> object:
+    """An id stays text, also one of digits; objects, lists and booleans are JSON."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text[:1] in {"{", "["} or text in {"true", "false"}:
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return value
+    return [tag.strip() for tag in text.split(",")] if key == "langfuse_tags" else value
+
+
+def _fields(inlet: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of one inlet by their own names; the plain spelling wins over the prefixed."""
+    given = {key: value for key, value in inlet.items() if value is not None and key in _NAMES}
+    return {_NAMES[key]: given.get(_NAMES[key], value) for key, value in given.items()}
+
+
+def _is_foreign(key: object, foreign: frozenset[str]) -> bool:
+    return key in foreign or str(key).startswith(_RESERVED_PREFIXES)

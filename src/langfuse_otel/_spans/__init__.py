@@ -1,0 +1,1 @@
+"""A record becomes a span: its ids, its attributes, its bytes."""
