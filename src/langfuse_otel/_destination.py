@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import re
 from dataclasses import dataclass, field, replace
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from langfuse_otel._version import __version__
 
@@ -26,6 +27,8 @@ TRACES_PATH = f"{OTEL_PATH}/v1/traces"
 SCORES_PATH = "/api/public/scores"
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
+
+_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -148,3 +151,26 @@ def checked_url(url: str) -> str:
 def unquoted(text: str) -> str:
     """Return `text` without surrounding white space and quotes, as shells and `.env` files leave."""
     return text.strip().strip("\"'").strip()
+
+
+def host_or_text(host: str) -> str:
+    """Return the address that `host` means, or the text itself where it means none."""
+    try:
+        return host_url(host)
+    except ValueError:
+        return host
+
+
+def headers_of(text: str) -> tuple[tuple[str, str] | None, ...]:
+    """Return the headers in `name=value,name=value`, URL-encoded; None for an item that is none.
+
+    OpenTelemetry's own function logs what it cannot read, which may be a key.
+    """
+    return tuple(_header_of(item) for item in map(str.strip, text.split(",")) if item)
+
+
+def _header_of(item: str) -> tuple[str, str] | None:
+    name, is_given, value = item.partition("=")
+    name = unquote(name).strip().lower()
+    is_header = is_given and _HEADER_NAME.fullmatch(name)
+    return (name, unquote(value).strip()) if is_header else None

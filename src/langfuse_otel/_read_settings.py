@@ -11,16 +11,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from langfuse_otel._destination import unquoted
+from langfuse_otel._destination import headers_of, host_or_text, unquoted
+from langfuse_otel._environment import text_in
 from langfuse_otel.settings import (
     SPANS,
     USER_FROM,
     Settings,
     environment_name,
-    headers_of,
-    host_or_text,
     names_of,
-    variable_text,
     variables,
 )
 
@@ -81,7 +79,7 @@ def warnings_about(settings: Settings) -> list[str]:
 
 
 def _host_warnings(settings: Settings) -> list[str]:
-    found = {v: text for v in variables("host") if (text := unquoted(variable_text(v)))}
+    found = {v: text for v in variables("host") if (text := unquoted(text_in(v)))}
     different = {host_or_text(value) for value in found.values()}
     if len(different) < 2 or settings.source("host") == "argument":  # noqa: PLR2004
         return []
@@ -95,7 +93,7 @@ def _quote_warnings(settings: Settings) -> list[str]:
         for name in ("public_key", "secret_key", "host")
         if settings.source(name) != "argument"
         for variable in variables(name)
-        if (value := variable_text(variable)) and unquoted(value) != value
+        if (value := text_in(variable)) and unquoted(value) != value
     ]
 
 

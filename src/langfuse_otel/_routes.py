@@ -7,9 +7,9 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from langfuse_otel._destination import host_url, langfuse_destination
+from langfuse_otel._destination import host_or_text, host_url, langfuse_destination
 from langfuse_otel._hosts import is_allowed, is_written_out
-from langfuse_otel.settings import host_or_text, names_of
+from langfuse_otel.settings import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the library can be told: the only file that reads the environment.
+"""What the library can be told.
 
 Names and defaults are declared once, as fields of `Settings`; `docs/settings.md` is held equal to
 them by a test. Nothing is read at import.
@@ -6,12 +6,9 @@ them by a test. Nothing is read at import.
 
 from __future__ import annotations
 
-import os
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
-from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from pydantic import AfterValidator, AliasChoices, Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -22,11 +19,13 @@ from langfuse_otel._destination import (
     Destination,
     Headers,
     checked_url,
+    headers_of,
     host_url,
     langfuse_destination,
     scores_of,
     unquoted,
 )
+from langfuse_otel._environment import first_set, text_in
 from langfuse_otel._text import clean
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ MISSING_KEYS = (
 )
 USER_FROM = ("metadata", "argument", "end_user", "key_user")
 SPANS = ("guardrails", "unauthenticated")
-_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _ADDRESSES = frozenset({"host", "endpoint", "otlp_traces_endpoint", "otlp_endpoint", "ui_url"})
 
 
@@ -461,7 +459,7 @@ class Settings(BaseSettings):
         """Return where the field `name` was set: `argument`, a variable's name, or `default`."""
         if name in self._arguments:
             return "argument"
-        return set_variable(name) or "default"
+        return first_set(variables(name)) or "default"
 
 
 class _Variables(PydanticBaseSettingsSource):
@@ -476,8 +474,8 @@ class _Variables(PydanticBaseSettingsSource):
         field_name: str,
     ) -> tuple[Any, str, bool]:
         """Return the value of one field, the variable it comes from, and that it is no JSON."""
-        variable = set_variable(field_name) or ""
-        return unquoted(clean(os.environ.get(variable, ""))), variable, False
+        variable = first_set(variables(field_name)) or ""
+        return unquoted(clean(text_in(variable))), variable, False
 
     def __call__(self) -> dict[str, Any]:
         """Return the values of the fields that no argument sets, by their variables."""
@@ -489,48 +487,11 @@ class _Variables(PydanticBaseSettingsSource):
         return with_secrets_hidden(found)
 
 
-def set_variable(name: str) -> str | None:
-    """Return the variable that sets the field `name`; blank ones count as not set."""
-    return next((v for v in variables(name) if unquoted(os.environ.get(v, ""))), None)
-
-
-def proxy_of(url: str) -> str | None:
-    """Return the HTTP proxy that the environment names for an address; None where it names none."""
-    parts, proxies = urlsplit(url), getproxies()
-    named = proxies.get(parts.scheme) or proxies.get("all")
-    if not named or proxy_bypass(parts.netloc):
-        return None
-    return named if "://" in named else f"http://{named}"
-
-
-def host_or_text(host: str) -> str:
-    """Return the address that `host` means, or the text itself where it means none."""
-    try:
-        return host_url(host)
-    except ValueError:
-        return host
-
-
 def _keys(settings: Settings) -> tuple[str, SecretStr] | None:
     secret = settings.secret_key
     if settings.public_key and secret and unquoted(secret.get_secret_value()):
         return settings.public_key, secret
     return None
-
-
-def headers_of(text: str) -> tuple[tuple[str, str] | None, ...]:
-    """Return the headers in `name=value,name=value`, URL-encoded; None for an item that is none.
-
-    OpenTelemetry's own function logs what it cannot read, which may be a key.
-    """
-    return tuple(_header_of(item) for item in map(str.strip, text.split(",")) if item)
-
-
-def _header_of(item: str) -> tuple[str, str] | None:
-    name, is_given, value = item.partition("=")
-    name = unquote(name).strip().lower()
-    is_header = is_given and _HEADER_NAME.fullmatch(name)
-    return (name, unquote(value).strip()) if is_header else None
 
 
 def with_secrets_hidden(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -564,8 +525,3 @@ def variables(name: str) -> tuple[str, ...]:
     alias = Settings.model_fields[name].validation_alias
     choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
     return tuple(str(choice) for choice in choices)
-
-
-def variable_text(variable: str) -> str:
-    """Return what a variable holds, quotes and white space included; "" where it is not set."""
-    return os.environ.get(variable, "")

@@ -18,6 +18,7 @@ from langfuse_otel._console.report import Finding, Note, Resolved
 from langfuse_otel._delivery.compression import compressed
 from langfuse_otel._delivery.sender import Delivered, Outcome, Sender, TryLater
 from langfuse_otel._destination import REGIONS, TRACES_PATH, unquoted
+from langfuse_otel._environment import proxy_of
 from langfuse_otel._litellm.versions import LITELLM, is_supported, standing_of
 from langfuse_otel._read_settings import problems_in, warnings_about
 from langfuse_otel._records import Clues, Observation
@@ -26,7 +27,7 @@ from langfuse_otel._spans.identity import identify
 from langfuse_otel._spans.otlp import request_of
 from langfuse_otel._spans.span import part_of, resource_of
 from langfuse_otel._version import __version__
-from langfuse_otel.settings import Settings, proxy_of, shown
+from langfuse_otel.settings import Settings, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

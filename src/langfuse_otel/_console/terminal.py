@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from langfuse_otel._environment import text_in
 from langfuse_otel._text import printable
-from langfuse_otel.settings import variable_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ def echo(text: str) -> None:
 
     https://no-color.org says how users say so.
     """
-    is_plain = variable_text("NO_COLOR") or variable_text("TERM") == "dumb"
+    is_plain = text_in("NO_COLOR") or text_in("TERM") == "dumb"
     click.echo(text, color=False if is_plain else None)
 
 
