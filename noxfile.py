@@ -55,6 +55,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the tests and show which lines and branches none of them reaches."""
+    _install(session, "coverage", "[dev,openai,proxy]")
+    session.run("pytest", "-n", "2", "--dist", "loadfile", "--cov", env=OFFLINE)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Ask the properties in `tests/fuzz` for five minutes, or so many seconds: `-- 60`."""
     _install(session, "tests", "[dev,proxy]")
@@ -111,7 +118,7 @@ def package(session: nox.Session) -> None:
 def constraints(session: nox.Session) -> None:
     """Write the newest versions that go together into `constraints.txt`, for every Python."""
     session.install("uv>=0.9")
-    groups = [f"--group={name}" for name in ("lint", "types", "tests", "docs", "package")]
+    groups = [f"--group={name}" for name in ("lint", "types", "coverage", "docs", "package")]
     form = ["--universal", "--python-version=3.10", "--no-annotate", "--no-header", "--quiet"]
     out = ["--all-extras", "--upgrade", "--output-file=constraints.txt"]
     session.run("uv", "pip", "compile", "pyproject.toml", *form, *groups, *out)
