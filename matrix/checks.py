@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from langfuse_otel.testing import Collector
 from matrix.page import BY_LAUNCHER, CHECKS, NO_PROXY, NOT_OF_STREAMS, OK
-from programs import SCRIPTS, run_program
-from proxies import a_proxy
+from programs import SCRIPTS, run_cold_program
+from proxies import a_cold_proxy
 from upstream import ANSWER, BUCKETS, Upstream
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def main() -> None:
 
 def _calls() -> dict[str, str]:
     with Collector() as collector, Upstream() as upstream:
-        run = run_program(
+        run = run_cold_program(
             CALLS.format(url=upstream.url) + NAME + ALL, collector, timeout_s=PROGRAM_S
         )
         spans: dict[str, list[ReceivedSpan]] = {}
@@ -175,7 +175,7 @@ def _ways() -> dict[str, str]:
 def _way(register: str, launcher: list[str]) -> str:
     with Collector() as collector, Upstream() as upstream:
         code = CALLS.format(url=upstream.url) + register + PLAIN
-        run = run_program(code, collector, launcher, timeout_s=PROGRAM_S)
+        run = run_cold_program(code, collector, launcher, timeout_s=PROGRAM_S)
         names = [span.name for span in collector.spans]
         ours = {span.headers["x-langfuse-sdk-name"] for span in collector.spans}
     is_good = names == ["plain"] and ours == {"langfuse-otel"}
@@ -205,7 +205,7 @@ def _proxied(callbacks: Sequence[str], launcher: Sequence[str]) -> str:
         "messages": [{"role": "user", "content": "hi"}],
     }
     with tempfile.TemporaryDirectory() as folder, Collector() as collector, Upstream() as upstream:
-        with a_proxy(Path(folder), upstream.url, callbacks, collector, launcher) as client:
+        with a_cold_proxy(Path(folder), upstream.url, callbacks, collector, launcher) as client:
             for more in ({}, {"stream": True}):
                 client.post("/v1/chat/completions", json=body | more).raise_for_status()
         outputs = [span.json("langfuse.observation.output")["content"] for span in collector.spans]

@@ -7,8 +7,12 @@ import pty
 import select
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
+
+from warm import Warm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +21,12 @@ if TYPE_CHECKING:
 
 SCRIPTS = Path(sys.executable).parent
 CALL = 'dict(model="openai/gpt-4o-mini", messages=[{"role": "user", "content": "hi"}])'
+# What LiteLLM imports with its first calls is there, too.
+LITELLM = (
+    "litellm",
+    "litellm.litellm_core_utils.custom_logger_registry",
+    "litellm.litellm_core_utils.default_encoding",
+)
 PRELUDE = f"""
 import asyncio, os, sys
 def call(**more):
@@ -39,7 +49,29 @@ def environment(collector: Collector | None, **changes: str) -> dict[str, str]:
     }
 
 
+@cache
+def warm(*modules: str) -> Warm:
+    """Return the process that has imported these; each worker of pytest has its own."""
+    return Warm(modules, environment(None))
+
+
 def run_program(
+    code: str, collector: Collector | None, *, timeout_s: float = 100, **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """Run Python code in a process of its own until it ends; LiteLLM was imported before it."""
+    variables = environment(collector, **changes)
+    with (
+        TemporaryFile("w+") as out,
+        TemporaryFile("w+") as err,
+        warm(*LITELLM).start(PRELUDE + code, variables, out, err) as program,
+    ):
+        returncode = program.wait(timeout_s)
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess([code], returncode, out.read(), err.read())
+
+
+def run_cold_program(
     code: str,
     collector: Collector | None,
     launcher: Sequence[str] = (),
@@ -47,7 +79,7 @@ def run_program(
     timeout_s: float = 100,
     **changes: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python code in an interpreter of its own until it ends."""
+    """Run Python code in an interpreter of its own, in which nothing is imported, until it ends."""
     return subprocess.run(
         [*launcher, sys.executable, "-c", PRELUDE + code],
         env=environment(collector, **changes),

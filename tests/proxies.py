@@ -7,19 +7,27 @@ import socket
 import subprocess
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import httpx
 
-from programs import SCRIPTS, environment
+from programs import SCRIPTS, environment, warm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from langfuse_otel.testing import Collector
+    from warm import Program
 
 MASTER_KEY = "sk-proxy-7f3c9a51e2d84b06"
+MODULES = ("litellm.proxy.proxy_server", "litellm.proxy.proxy_cli")
+# As the shell starts the command.
+SCRIPT = """
+import runpy, sys
+sys.argv = {command}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 START_S = 240.0
 STOP_S = 20.0
 
@@ -30,7 +38,6 @@ def a_proxy(
     upstream: str,
     callbacks: Sequence[str],
     collector: Collector,
-    launcher: Sequence[str] = (),
     *,
     more: Mapping[str, Any] | None = None,
     **variables: str,
@@ -42,32 +49,68 @@ def a_proxy(
         upstream: address of the model provider.
         callbacks: `callbacks` of the configuration.
         collector: where its spans should arrive.
-        launcher: a command that starts the proxy's.
         more: further sections of the configuration, and entries for those that there are.
         variables: further variables of its environment.
     """
-    config = folder / "config.yaml"
-    config.write_text(_config(upstream, callbacks, more or {}))
     port = _free_port()
-    command = [*launcher, str(SCRIPTS / "litellm"), "--config", str(config), "--port", str(port)]
-    with (folder / "proxy.log").open("w+") as log:
-        process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1"],
+    code = SCRIPT.format(command=_command(folder, port, _config(upstream, callbacks, more or {})))
+    with (
+        (folder / "proxy.log").open("w+") as log,
+        warm(*MODULES).start(code, environment(collector, **variables), log, log) as process,
+        _client(port, process, log) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def a_cold_proxy(
+    folder: Path,
+    upstream: str,
+    callbacks: Sequence[str],
+    collector: Collector,
+    launcher: Sequence[str] = (),
+    **variables: str,
+) -> Iterator[httpx.Client]:
+    """Run the proxy as `a_proxy` does, by a command: the launcher's, if any, and LiteLLM's."""
+    port = _free_port()
+    with (
+        (folder / "proxy.log").open("w+") as log,
+        subprocess.Popen(
+            [*launcher, *_command(folder, port, _config(upstream, callbacks, {}))],
             env=environment(collector, **variables),
             stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+            stderr=log,
+        ) as process,
+        _client(port, process, log) as client,
+    ):
+        yield client
+
+
+def _command(folder: Path, port: int, config: str) -> list[str]:
+    (folder / "config.yaml").write_text(config)
+    options = ["--config", str(folder / "config.yaml"), "--host", "127.0.0.1", "--port", str(port)]
+    return [str(SCRIPTS / "litellm"), *options]
+
+
+@contextmanager
+def _client(
+    port: int, process: Program | subprocess.Popen[bytes], log: IO[str]
+) -> Iterator[httpx.Client]:
+    """Yield a client of the proxy once it answers; end the proxy afterwards."""
+    headers = {"Authorization": f"Bearer {MASTER_KEY}"}
+    # uvicorn closes what was idle for 5 seconds, perhaps when it is used again.
+    once = httpx.Limits(max_keepalive_connections=0)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        with httpx.Client(base_url=url, headers=headers, timeout=30, limits=once) as client:
+            _wait(client, process, log)
+            yield client
+    finally:
+        process.terminate()
         try:
-            headers = {"Authorization": f"Bearer {MASTER_KEY}"}
-            url = f"http://127.0.0.1:{port}"
-            # uvicorn closes what was idle for 5 seconds, perhaps when it is used again.
-            once = httpx.Limits(max_keepalive_connections=0)
-            with httpx.Client(base_url=url, headers=headers, timeout=30, limits=once) as client:
-                _wait(client, process, folder / "proxy.log")
-                yield client
-        finally:
-            process.terminate()
             process.wait(STOP_S)
+        finally:
+            process.kill()
 
 
 def _config(upstream: str, callbacks: Sequence[str], more: Mapping[str, Any]) -> str:
@@ -91,7 +134,7 @@ def _free_port() -> int:
         return port
 
 
-def _wait(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(client: httpx.Client, process: Program | subprocess.Popen[bytes], log: IO[str]) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -99,4 +142,4 @@ def _wait(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> 
                 return
         except httpx.TransportError:
             time.sleep(0.1)
-    raise RuntimeError(f"the proxy did not start:\n{log.read_text()[-3000:]}")
+    raise RuntimeError(f"the proxy did not start:\n{Path(log.name).read_text()[-3000:]}")

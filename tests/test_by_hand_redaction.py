@@ -10,7 +10,7 @@ import pytest
 
 import langfuse_otel
 from canary import CONVERSATION, SECRET, is_found
-from programs import run_program
+from programs import run_cold_program
 from test_openai import PLAIN, upstream
 from test_tracing import here
 from upstream import ANSWER
@@ -116,7 +116,7 @@ def test_openai(collector: Collector, upstream: Upstream, switch: str | None) ->
     }
     code = PLAIN.replace('"hi"', repr(SECRET)) + "client.chat.completions.create(**asked)\n"
     code += "asyncio.run(acall())\n"
-    run = run_program(
+    run = run_cold_program(
         code,
         collector,
         UPSTREAM=upstream.url,

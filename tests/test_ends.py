@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from programs import SCRIPTS, run_program
-from proxies import a_proxy
+from proxies import a_cold_proxy, a_proxy
 from upstream import Upstream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
+
+    import httpx
 
     from langfuse_otel.testing import Collector
 
@@ -160,29 +161,37 @@ def test_sigterm_with_a_dead_host() -> None:
     assert run.returncode == -signal.SIGTERM
 
 
-@pytest.mark.parametrize(
-    ("callback", "launcher"),
-    [
-        ("langfuse_otel.callback", []),
-        ("langfuse_otel", [str(SCRIPTS / "opentelemetry-instrument"), "--"]),
-    ],
-)
-def test_sigterm_of_the_proxy(
-    tmp_path: Path,
-    collector: Collector,
-    callback: str,
-    launcher: Sequence[str],
-) -> None:
+def test_sigterm_of_the_proxy(tmp_path: Path, collector: Collector) -> None:
     """The proxy's last calls arrive when it is told to stop."""
-    body = {"model": "house-model", "messages": [{"role": "user", "content": "hi"}]}
+    callbacks = ["langfuse_otel.callback"]
     with (
         Upstream() as upstream,
-        a_proxy(tmp_path, upstream.url, [callback], collector, launcher, **LATE) as client,
+        a_proxy(tmp_path, upstream.url, callbacks, collector, **LATE) as client,
     ):
-        for _ in range(5):
-            assert client.post("/v1/chat/completions", json=body).status_code == 200
+        ask(client, times=5)
 
     assert len(collector.spans) == 5
+
+
+def test_sigterm_of_the_proxy_under_the_launcher(tmp_path: Path, collector: Collector) -> None:
+    """So it is where the launcher starts the proxy."""
+    launcher = [str(SCRIPTS / "opentelemetry-instrument"), "--"]
+    with (
+        Upstream() as upstream,
+        a_cold_proxy(
+            tmp_path, upstream.url, ["langfuse_otel"], collector, launcher, **LATE
+        ) as client,
+    ):
+        ask(client, times=5)
+
+    assert len(collector.spans) == 5
+
+
+def ask(proxy: httpx.Client, times: int) -> None:
+    """Make so many requests."""
+    body = {"model": "house-model", "messages": [{"role": "user", "content": "hi"}]}
+    for _ in range(times):
+        assert proxy.post("/v1/chat/completions", json=body).status_code == 200
 
 
 def test_fork(collector: Collector) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from programs import run_program
+from programs import run_cold_program
 from upstream import BUCKETS, Upstream
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def upstream() -> Iterator[Upstream]:
 def test_plain_calls(collector: Collector, upstream: Upstream) -> None:
     """A call of the SDK is an LLM span with model, input, output and usage, streamed or not."""
     code = PLAIN + "client.chat.completions.create(**asked)\nasyncio.run(acall())\n"
-    run = run_program(
+    run = run_cold_program(
         code,
         collector,
         UPSTREAM=upstream.url,
@@ -84,7 +84,7 @@ def test_plain_calls(collector: Collector, upstream: Upstream) -> None:
 
 def test_litellm_is_not_doubled(collector: Collector, upstream: Upstream) -> None:
     """A call of LiteLLM's is one generation, and none of the SDK's that it uses within."""
-    run = run_program(
+    run = run_cold_program(
         PLAIN + LITELLM, collector, UPSTREAM=upstream.url, LANGFUSE_OPENAI_INSTRUMENTATION="true"
     )
 
@@ -99,7 +99,7 @@ with langfuse_otel.trace("t", user_id="me"), langfuse_otel.generation("openai", 
     client.chat.completions.create(**asked)
     made.set_token_usage(input_tokens=100, output_tokens=50)
 """
-    run = run_program(
+    run = run_cold_program(
         PLAIN + code, collector, UPSTREAM=upstream.url, LANGFUSE_OPENAI_INSTRUMENTATION="true"
     )
     spans = {span.name: span for span in collector.spans}
@@ -120,7 +120,7 @@ from opentelemetry.sdk.trace import TracerProvider
 with TracerProvider().get_tracer("app").start_as_current_span("outer"):
     client.chat.completions.create(**asked)
 """
-    run = run_program(
+    run = run_cold_program(
         PLAIN + code, collector, UPSTREAM=upstream.url, LANGFUSE_OPENAI_INSTRUMENTATION="true"
     )
     [span] = collector.spans or pytest.fail(run.stderr)
@@ -133,7 +133,7 @@ with TracerProvider().get_tracer("app").start_as_current_span("outer"):
 def test_not_asked_for(collector: Collector, upstream: Upstream, changes: dict[str, str]) -> None:
     """Plain calls are traced only where the settings say so, and the library is on."""
     asked = {"LANGFUSE_OPENAI_INSTRUMENTATION": "true", **changes} if changes else {}
-    run = run_program(
+    run = run_cold_program(
         PLAIN + "client.chat.completions.create(**asked)", collector, UPSTREAM=upstream.url, **asked
     )
 
@@ -145,7 +145,7 @@ def test_traced_by_another(collector: Collector, upstream: Upstream) -> None:
     code = "from openinference.instrumentation.openai import OpenAIInstrumentor\n"
     code += "OpenAIInstrumentor().instrument()\n" + PLAIN
     code += "client.chat.completions.create(**asked)"
-    run = run_program(
+    run = run_cold_program(
         code, collector, UPSTREAM=upstream.url, LANGFUSE_OPENAI_INSTRUMENTATION="true"
     )
 
@@ -158,7 +158,7 @@ def test_without_the_extra(collector: Collector) -> None:
     code = (
         "sys.modules['openinference.instrumentation.openai'] = None\nimport langfuse_otel, openai"
     )
-    run = run_program(code, collector, LANGFUSE_OPENAI_INSTRUMENTATION="true")
+    run = run_cold_program(code, collector, LANGFUSE_OPENAI_INSTRUMENTATION="true")
 
     assert "pip install 'langfuse-otel[openai]'" in run.stderr
     assert run.returncode == 0
@@ -169,7 +169,7 @@ def test_broken_package(collector: Collector) -> None:
     code = "from types import ModuleType\nname = 'openinference.instrumentation.openai'\n"
     code += "sys.modules[name] = ModuleType(name)\nsys.modules[name].OpenAIInstrumentor = None\n"
     code += "import langfuse_otel, openai\nprint(openai.OpenAI.__name__)"
-    run = run_program(code, collector, LANGFUSE_OPENAI_INSTRUMENTATION="true")
+    run = run_cold_program(code, collector, LANGFUSE_OPENAI_INSTRUMENTATION="true")
 
     assert run.stdout == "OpenAI\n"
     assert "cannot trace the OpenAI SDK: TypeError" in run.stderr
@@ -180,4 +180,4 @@ def test_nothing_of_it_by_default(collector: Collector) -> None:
     code = "import langfuse_otel, openai\n"
     code += "print([m for m in sys.modules if m.startswith('openinference')])"
 
-    assert run_program(code, collector).stdout == "[]\n"
+    assert run_cold_program(code, collector).stdout == "[]\n"

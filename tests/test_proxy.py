@@ -10,7 +10,7 @@ import pytest
 from langfuse_otel._spans.identity import trace_id_of
 from langfuse_otel.testing import Collector
 from programs import SCRIPTS
-from proxies import a_proxy
+from proxies import a_cold_proxy
 from upstream import ANSWER, BUCKETS, Upstream
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def proxy(
     with (
         Upstream() as upstream,
         Collector() as collector,
-        a_proxy(folder, upstream.url, callbacks, collector, launcher) as client,
+        a_cold_proxy(folder, upstream.url, callbacks, collector, launcher) as client,
     ):
         yield client, collector
 

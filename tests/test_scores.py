@@ -15,7 +15,7 @@ from langfuse_otel._console.drain import drained
 from langfuse_otel._privacy.masking import FAILED
 from langfuse_otel.settings import Settings
 from langfuse_otel.testing import Answer
-from programs import run_program
+from programs import run_cold_program
 from test_tracing import here
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def left(collector: Collector, tmp_path: Path) -> Iterator[Path]:
     """A spool that a process has left a score in, for nobody answered."""
     away = {"LANGFUSE_OTEL_SPOOL_DIR": str(tmp_path), "LANGFUSE_OTEL_SHUTDOWN_TIMEOUT": "1"}
     collector.answer_next(*[Answer(503)] * 100)
-    run = run_program(SCORE, collector, **away)
+    run = run_cold_program(SCORE, collector, **away)
     assert (run.returncode, collector.scores) == (0, {}), run.stderr
     assert list(tmp_path.glob("*/*.request"))
     collector._answers.clear()
@@ -274,7 +274,7 @@ def left(collector: Collector, tmp_path: Path) -> Iterator[Path]:
 def test_spool(left: Path, collector: Collector) -> None:
     """A score outlives its process in the spool, and goes with the next that knows the project."""
     code = "import langfuse_otel; langfuse_otel.span('next').end(); langfuse_otel.flush(20)"
-    run = run_program(code, collector, LANGFUSE_OTEL_SPOOL_DIR=str(left))
+    run = run_cold_program(code, collector, LANGFUSE_OTEL_SPOOL_DIR=str(left))
 
     assert [each["name"] for each in collector.scores.values()] == ["quality"], run.stderr
 

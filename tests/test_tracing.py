@@ -34,7 +34,7 @@ from langfuse_otel import (
 )
 from langfuse_otel._litellm.usage import usage_of
 from langfuse_otel.dev import LocalReceiver
-from programs import run_program
+from programs import run_cold_program
 
 if TYPE_CHECKING:
     from langfuse_otel.testing import Collector, ReceivedSpan
@@ -172,7 +172,7 @@ print(importers)
 
 def test_imports(collector: Collector) -> None:
     """No thread of ours imports httpx: others may look at it before it is whole."""
-    run = run_program(IMPORTERS, collector)
+    run = run_cold_program(IMPORTERS, collector)
 
     assert run.stdout == "{'MainThread'}\n", run.stderr
     assert len(collector.spans) == 1
@@ -181,7 +181,7 @@ def test_imports(collector: Collector) -> None:
 def test_never_ended(collector: Collector) -> None:
     """What nobody ends until the process does is exported then."""
     code = "import langfuse_otel\nkept = langfuse_otel.trace('kept')\nkept.update(output='result')"
-    run = run_program(code, collector)
+    run = run_cold_program(code, collector)
 
     assert [seen.json("langfuse.observation.output") for seen in collector.spans] == ["result"], (
         run.stderr
@@ -223,7 +223,7 @@ kept = langfuse_otel.trace("kept")
 os.kill(os.getpid(), signal.SIGTERM)
 time.sleep(60)
 """
-    run = run_program(code, collector)
+    run = run_cold_program(code, collector)
 
     assert [seen.name for seen in collector.spans] == ["kept"], run.stderr
     assert run.returncode == -signal.SIGTERM
@@ -240,7 +240,7 @@ if os.fork() == 0:
 os.wait()
 kept.end()
 """
-    run = run_program(code, collector)
+    run = run_cold_program(code, collector)
 
     assert sorted(seen.name for seen in collector.spans) == ["childs", "kept"], run.stderr
 
@@ -651,7 +651,7 @@ f()
 langfuse_otel.flush()
 print("litellm" in sys.modules)
 """
-    run = run_program(code, collector)
+    run = run_cold_program(code, collector)
 
     assert run.stdout == "False\n", run.stderr
     assert len(collector.spans) == 2
