@@ -78,7 +78,7 @@ def fresh_process() -> Iterator[None]:
     """No delivery, no warning and no observation of another test is remembered."""
     yield
     if _process._delivery is not None:
-        _process._delivery.shutdown(1.0)
+        _process._delivery.shutdown(0.0)
         _process._delivery = None
     for thread in threading.enumerate():  # of a delivery that the test made itself
         if thread.name == "langfuse-otel":

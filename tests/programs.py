@@ -71,6 +71,15 @@ def run_program(
         return subprocess.CompletedProcess([code], returncode, out.read(), err.read())
 
 
+def code_of(command: Sequence[str]) -> str:
+    """Return the code that does what a command does whose first word is the path of a script."""
+    return f"""
+import runpy, sys
+sys.argv = {list(command)!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
 def run_cold_program(
     code: str,
     collector: Collector | None,

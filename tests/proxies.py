@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import httpx
 
-from programs import SCRIPTS, environment, warm
+from programs import SCRIPTS, code_of, environment, warm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 
 MASTER_KEY = "sk-proxy-7f3c9a51e2d84b06"
 MODULES = ("litellm.proxy.proxy_server", "litellm.proxy.proxy_cli")
-# As the shell starts the command.
-SCRIPT = """
-import runpy, sys
-sys.argv = {command}
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
 START_S = 240.0
 STOP_S = 20.0
 
@@ -53,7 +47,7 @@ def a_proxy(
         variables: further variables of its environment.
     """
     port = _free_port()
-    code = SCRIPT.format(command=_command(folder, port, _config(upstream, callbacks, more or {})))
+    code = code_of(_command(folder, port, _config(upstream, callbacks, more or {})))
     with (
         (folder / "proxy.log").open("w+") as log,
         warm(*MODULES).start(code, environment(collector, **variables), log, log) as process,

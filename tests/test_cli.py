@@ -25,7 +25,7 @@ from langfuse_otel.cli import main
 from langfuse_otel.dev import LocalReceiver
 from langfuse_otel.settings import MISSING_KEYS
 from loopback import Loopback, QuietHandler
-from programs import SCRIPTS, environment, run_on_terminal
+from programs import SCRIPTS, code_of, environment, run_on_terminal, run_program
 from test_testing import BODY
 
 if TYPE_CHECKING:
@@ -451,14 +451,8 @@ def test_documented_shapes(
     }
     # Quotes around it are what there is a note of.
     variables = keys(receiver, LANGFUSE_SECRET_KEY=f'"{receiver.secret_key}"')
-    printed = subprocess.run(
-        [COMMAND, command, "--json", *given.get(command, [])],
-        env=environment(None, **variables),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    ).stdout
+    line = [COMMAND, command, "--json", *given.get(command, [])]
+    printed = run_program(code_of(line), None, **variables).stdout
     said = json.loads(printed)
     if command == "demo":
         said["missing"] = said["calls"]

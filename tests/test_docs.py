@@ -19,7 +19,7 @@ from langfuse_otel._litellm.usage import _INPUT_PARTS, _OUTPUT_PARTS
 from langfuse_otel._litellm.versions import LITELLM, OPENTELEMETRY
 from langfuse_otel._spans.attributes import attributes_of
 from langfuse_otel.dev._store import Store
-from programs import environment, run_program
+from programs import code_of, run_program
 from test_attributes import FULL
 
 if TYPE_CHECKING:
@@ -149,14 +149,7 @@ def test_schema_is_the_one_in_use() -> None:
 @pytest.mark.parametrize(("example", "spans"), [("application.py", 1), ("asynchronous.py", 3)])
 def test_examples(collector: Collector, example: str, spans: int) -> None:
     """Each example runs and is seen in Langfuse."""
-    run = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / example)],
-        env=environment(collector),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    run = run_program(code_of([str(ROOT / "examples" / example)]), collector)
 
     assert run.returncode == 0, run.stderr
     assert len(collector.spans) == spans

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from langfuse_otel.testing import Collector
 
-# Nothing is sent before the end.
-LATE = {"LANGFUSE_FLUSH_INTERVAL": "3600"}
+# Nothing is sent before the end, which takes its time on a busy machine.
+LATE = {"LANGFUSE_FLUSH_INTERVAL": "3600", "LANGFUSE_OTEL_SHUTDOWN_TIMEOUT": "60"}
 CALLS = """
 import signal, time
 import langfuse_otel, litellm
