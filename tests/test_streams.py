@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import time
 import weakref
 from datetime import datetime
@@ -107,6 +108,26 @@ def test_timer(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     [span] = langfuse.wait_for(1)
 
     assert is_left(span)
+
+
+def test_flush_waits_for_a_timer(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush takes along a left stream that is being exported by itself just then."""
+    is_exporting, may_end = threading.Event(), threading.Event()
+    answer = streams.Stream.answer
+
+    def slow_answer(stream: streams.Stream) -> object:
+        is_exporting.set()
+        may_end.wait(20)
+        return answer(stream)
+
+    monkeypatch.setattr(streams, "GRACE_S", 0.01)
+    monkeypatch.setattr(streams.Stream, "answer", slow_answer)
+    start(4, complete(mock_response=TEXT, stream=True))
+    gc.collect()
+    assert is_exporting.wait(20)
+    threading.Timer(0.2, may_end.set).start()
+
+    assert is_left(only(langfuse))
 
 
 def test_read_to_the_end(langfuse: Collector) -> None:

@@ -8,6 +8,7 @@ later, that is exported.
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import weakref
 from contextlib import suppress
@@ -40,6 +41,7 @@ MAX_EXPECTED = 10_000
 _open: WeakValueDictionary[str, Stream] = WeakValueDictionary()
 _ended: dict[str, Stream] = {}
 _expected: dict[str, list[Export]] = {}
+_exporting = threading.RLock()
 
 
 @dataclass(eq=False)
@@ -111,9 +113,10 @@ def export_all() -> None:
 
 
 def export_ended() -> None:
-    """Export the streams whose object is gone."""
-    for call_id in list(_ended):
-        _export(call_id)
+    """Export the streams whose object is gone; one that a timer exports by now is waited for."""
+    with _exporting:
+        for call_id in list(_ended):
+            _export(call_id)
 
 
 def _opened(
@@ -147,12 +150,17 @@ def _gone(stream: Stream) -> None:
     stream.partial.let_go()
     stream.ended = datetime.now()  # noqa: DTZ005 - naive and local, as LiteLLM's times are
     _ended[stream.partial.call_id] = stream
-    timer = threading.Timer(GRACE_S, _export, (stream.partial.call_id,))
+    timer = threading.Timer(GRACE_S, _export_late, (stream.partial.call_id,))
     timer.daemon = True
     try:
         timer.start()
     except RuntimeError:
         return  # the interpreter is ending; `export_all` comes
+
+
+def _export_late(call_id: str) -> None:
+    with _exporting:
+        _export(call_id)
 
 
 def _export(call_id: str) -> None:
@@ -167,3 +175,13 @@ def _export(call_id: str) -> None:
 def _forget(call_id: str) -> Stream | None:
     opened, ended = _open.pop(call_id, None), _ended.pop(call_id, None)
     return opened or ended
+
+
+def _begin_in_child() -> None:
+    """A lock that another thread held when the process forked would never open."""
+    global _exporting  # noqa: PLW0603
+    _exporting = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)
