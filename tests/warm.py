@@ -111,9 +111,10 @@ def _keep(program: int, channel: socket.socket) -> NoReturn:
     """Hand signals on to the program, and tell how it ended; kill it when nobody waits for it."""
 
     def hand_on() -> None:
-        while asked := channel.recv(1):
-            os.kill(program, asked[0])
-        os.kill(program, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            while asked := channel.recv(1):
+                os.kill(program, asked[0])
+            os.kill(program, signal.SIGKILL)
 
     threading.Thread(target=hand_on, daemon=True).start()
     code = os.waitstatus_to_exitcode(os.waitpid(program, 0)[1])
@@ -122,27 +123,31 @@ def _keep(program: int, channel: socket.socket) -> NoReturn:
     os._exit(0)
 
 
-def _become(request: Mapping[str, Any], stdout: int, stderr: int) -> dict[str, Any]:
-    """Make this process what `python -c` would have made; return the names of its `__main__`."""
+def _become(
+    request: Mapping[str, Any], set_by_imports: Mapping[str, str], stdout: int, stderr: int
+) -> None:
+    """Make this process what `python -c` would have made."""
     for ours, its in ((stdout, 1), (stderr, 2)):
         os.dup2(ours, its)
         os.close(ours)
     os.chdir(request["folder"])
     os.environ.clear()
-    os.environ.update(request["environment"])
+    os.environ.update({**set_by_imports, **request["environment"]})
     sys.argv, sys.path[0] = ["-c"], ""
     sys.modules["__main__"] = ModuleType("__main__")
-    return vars(sys.modules["__main__"])
 
 
 if __name__ == "__main__":
+    given = dict(os.environ)
     for name in sys.argv[2:]:
         importlib.import_module(name)
+    set_by_imports = {k: v for k, v in os.environ.items() if given.get(k) != v}
     gc.freeze()
     channel, stdout, stderr = _asked(socket.socket(fileno=int(sys.argv[1])))
     request = json.loads(channel.makefile("rb", buffering=0).readline())
     if program := os.fork():
         _keep(program, channel)
     channel.close()
-    names = _become(request, stdout, stderr)
-    exec(compile(request["code"], "<string>", "exec", dont_inherit=True), names)
+    _become(request, set_by_imports, stdout, stderr)
+    code = compile(request["code"], "<string>", "exec", dont_inherit=True)
+    exec(code, vars(sys.modules["__main__"]))
