@@ -105,19 +105,26 @@ def test_environment_only(collector: Collector) -> None:
     assert {span.headers["x-langfuse-sdk-name"] for span in collector.spans} == {"langfuse-otel"}
 
 
-@pytest.mark.parametrize(
-    "assignment",
-    [
+def test_environment_only_stays(collector: Collector) -> None:
+    """It stays on when the program assigns LiteLLM's callback lists itself, whichever."""
+    assignments = [
         "litellm.callbacks = []",
         "litellm.success_callback = []; litellm.failure_callback = []",
         "litellm._async_success_callback = []; litellm.success_callback = []",
-    ],
-)
-def test_environment_only_stays(collector: Collector, assignment: str) -> None:
-    """It stays on when the program assigns LiteLLM's callback lists itself."""
-    run = run_cold_program(f"import litellm\n{assignment}\n" + BOTH, collector, LAUNCHER)
+    ]
+    # Each in a process of its own, for none must find what another has left.
+    code = f"""
+import litellm
+for assignment in {assignments}:
+    if not os.fork():
+        exec(assignment + {BOTH!r})
+        sys.exit()
+    assert os.wait()[1] == 0
+"""
+    run = run_cold_program(code, collector, LAUNCHER)
 
-    assert len(collector.spans) == 4, run.stderr
+    assert run.returncode == 0, run.stderr
+    assert len(collector.spans) == 4 * len(assignments), run.stderr
 
 
 def test_launcher_without_keys(collector: Collector) -> None:
