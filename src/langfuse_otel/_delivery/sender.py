@@ -13,6 +13,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
@@ -23,6 +24,7 @@ from langfuse_otel._destination import PROTOBUF
 from langfuse_otel._version import __version__
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
 
     from langfuse_otel._destination import Destination
@@ -198,9 +200,10 @@ class Sender:
         if is_public_only not in self._clients:
             transport = self._transport
             if is_public_only and transport is None:
-                transport = httpx.AsyncHTTPTransport(limits=LIMITS)
+                transport = httpx.AsyncHTTPTransport(verify=_authorities(), limits=LIMITS)
             self._clients[is_public_only] = httpx.AsyncClient(
                 transport=transport,
+                verify=_authorities(),
                 follow_redirects=False,
                 limits=LIMITS,
                 headers=HEADERS,
@@ -246,6 +249,12 @@ async def _exchanged(
         return httpx.Response(
             response.status_code, headers=headers, content=content, request=response.request
         )
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Those that httpx trusts; to read them takes longer than all else of a client's beginning."""
+    return httpx.create_ssl_context()
 
 
 async def _beginning(response: httpx.Response) -> bytes:
