@@ -107,10 +107,10 @@ def _error_facts(call: Call, *, is_quoting: bool) -> dict[str, Any]:
     error = call.kwargs.get("exception")
     information = mapping_of(call.payload.get("error_information"))
     named = type(error)
+    trace = call.kwargs.get("traceback_exception") or information.get("traceback")
     return {
         "exception.type": None if error is None else f"{named.__module__}.{named.__qualname__}",
-        "exception.stacktrace": is_quoting
-        and (call.kwargs.get("traceback_exception") or information.get("traceback")),
+        "exception.stacktrace": trace if is_quoting else None,
         "error_code": information.get("error_code") or part(error, "status_code"),
         "llm_provider": information.get("llm_provider") or part(error, "llm_provider"),
     }
