@@ -11,7 +11,6 @@ import pytest
 from calls import ENDED, STARTED, a_call, a_response
 from langfuse_otel import LangfuseOtelLogger, flush
 from langfuse_otel._litellm.guard import ANSWERS, NEEDED, missing_in
-from langfuse_otel._litellm.versions import LITELLM, is_supported, standing_of
 
 if TYPE_CHECKING:
     from langfuse_otel.testing import Collector, ReceivedSpan
@@ -82,20 +81,3 @@ def test_shapes(operation: str) -> None:
 def test_failures_have_no_answer() -> None:
     """Of a failed call no answer is missed."""
     assert [*missing_in(a_call(), None, STARTED, ENDED)] == []
-
-
-@pytest.mark.parametrize(
-    ("litellm", "standing", "supported"),
-    [
-        (LITELLM[0], "", True),
-        (LITELLM[-1], "", True),
-        ("1.75.5.post2", "older than 1.75.6, the oldest that is supported", False),
-        ("1.79.0", "between versions that are tested, 1.77.7 and 1.80.11", True),
-        ("1.83.0rc1", "between versions that are tested, 1.82.6 and 1.90.7", True),
-        ("9.0", f"newer than {LITELLM[-1]}, the newest that is tested", True),
-    ],
-)
-def test_standing(litellm: str, standing: str, supported: bool) -> None:
-    """A version is one that is tested, or is said to lie before, between or after those."""
-    assert standing_of(litellm) == standing
-    assert is_supported(litellm) is supported

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect
+
 # The first LiteLLM that looks our class up when the name is used, some since, and the newest. `nox -s matrix` runs them all.
 LITELLM = ("1.75.6", "1.77.7", "1.80.11", "1.82.6", "1.90.7", "1.99.4", "1.106.2", "1.109.1")
 # What LiteLLM's proxy image pinned for long, and the newest.
@@ -9,8 +11,11 @@ OPENTELEMETRY = ("1.33.1", "1.45.2")
 
 
 def standing_of(version: str) -> str:
-    """Say how a version of LiteLLM stands to those that are tested; empty if it is one of them."""
-    if version in LITELLM:
+    """Say how a version of LiteLLM stands to those that are tested; empty if it is one of them.
+
+    A later build of a release, 1.75.6.post1, counts as that release.
+    """
+    if _numbers(version) in map(_numbers, LITELLM):
         return ""
     oldest, newest = LITELLM[0], LITELLM[-1]
     if _numbers(version) < _numbers(oldest):
@@ -26,8 +31,8 @@ def is_supported(version: str) -> bool:
 
 
 def _neighbours(version: str) -> str:
-    below = [tested for tested in LITELLM if _numbers(tested) < _numbers(version)]
-    return f"{below[-1]} and {LITELLM[len(below)]}"
+    above = bisect(LITELLM, _numbers(version), key=_numbers)
+    return f"{LITELLM[above - 1]} and {LITELLM[above]}"
 
 
 def _numbers(version: str) -> tuple[int, ...]:
