@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,8 @@ from hypothesis import strategies as st
 
 from calls import a_call, observed
 from langfuse_otel._litellm.guardrails import guardrails_of
+from langfuse_otel._records import Observation, TraceFields
 from langfuse_otel._spans.identity import identify
-
-if TYPE_CHECKING:
-    from langfuse_otel._records import Observation
 
 RESULT = {
     "guardrail_name": "pii",
@@ -45,6 +44,61 @@ def test_result() -> None:
     assert found.metadata == '{"guardrail_mode":"pre_call","guardrail_status":"success"}'
     assert (placed.trace_id, placed.parent_id) == (identity.trace_id, identity.span_id)
     assert placed.span_id != identity.span_id
+
+
+def test_what_it_shares() -> None:
+    """Environment, trace and mask are those of the call; what is not said is absent."""
+    guarded = observed()._replace(
+        environment="prod", mask=lambda data, _: data, trace=TraceFields("checkout", "u")
+    )
+    call = {"standard_logging_object": {"guardrail_information": [{}]}}
+    [found] = guardrails_of(call, guarded, identify(guarded.clues))
+
+    assert found == Observation(
+        name="guardrail",
+        type="guardrail",
+        started_ns=guarded.started_ns,
+        ended_ns=guarded.started_ns,
+        clues=found.clues,
+        environment="prod",
+        metadata="{}",
+        trace=guarded.trace,
+        mask=guarded.mask,
+    )
+    assert (found.clues.call_id, found.clues.started_ns) == (
+        "call-1|guardrail|0",
+        guarded.started_ns,
+    )
+
+
+@pytest.mark.parametrize(
+    "time", ["soon", -1.0, 0, None, 1e10, 10**400, math.inf, -math.inf, math.nan]
+)
+def test_odd_times(time: object) -> None:
+    """Without a time of its own it is where the call began; it never ends before that."""
+    [found] = guarded_by({**RESULT, "start_time": time, "end_time": time})
+
+    assert found.started_ns == found.ended_ns == observed().started_ns
+
+
+def test_not_quoting() -> None:
+    """What a guardrail found may quote the call, and is not shown where that is hidden."""
+    call = a_call()
+    call["standard_logging_object"]["guardrail_information"] = [RESULT]
+    observation = observed(call)
+    [found] = guardrails_of(call, observation, identify(observation.clues), is_quoting=False)
+
+    assert found.output is None
+    assert found == guarded_by(RESULT)[0]._replace(output=None)
+
+
+@pytest.mark.parametrize("payload", [None, {}, {"guardrail_information": {"a": 1}}])
+def test_nothing_guarded(payload: object) -> None:
+    """Without results there is nothing."""
+    observation = observed()
+    call = {"standard_logging_object": payload}
+
+    assert list(guardrails_of(call, observation, identify(observation.clues))) == []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from langfuse_otel._text import json_text
 
 # The rest of a result says what was found where, and may quote it.
 FACTS = ("guardrail_mode", "guardrail_provider", "guardrail_status", "guardrail_id", "duration")
+# OTLP's times are nanoseconds in 64 bits.
+LATEST_S = 2**63 / 1e9
 
 
 def guardrails_of(
@@ -58,4 +60,6 @@ def _observation(
 
 
 def _nanoseconds(seconds: object) -> int:
-    return int(seconds * 1e9) if isinstance(seconds, (int, float)) and seconds > 0 else 0
+    if isinstance(seconds, (int, float)) and abs(seconds) < LATEST_S:
+        return max(0, int(seconds * 1e9))
+    return 0
