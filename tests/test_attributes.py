@@ -11,7 +11,7 @@ import pytest
 from golden.cases import CASES
 from langfuse_otel._litellm.trace import DOCUMENTED
 from langfuse_otel._records import Clues, Observation, Prompt, TraceFields
-from langfuse_otel._spans.attributes import attributes_of
+from langfuse_otel._spans.attributes import attributes_of, trace_attributes_of
 from langfuse_otel.dev._mapping import observation_view
 from langfuse_otel.dev._received import ReceivedSpan
 from langfuse_otel.dev._trace import trace_view
@@ -95,6 +95,23 @@ def test_all_attributes() -> None:
     }
 
 
+def test_trace_attributes() -> None:
+    """A span of others says of its trace what ours does, and nothing that is absent."""
+    assert trace_attributes_of(FULL.trace) == {
+        "langfuse.trace.name": "checkout",
+        "langfuse.trace.tags": ("a", "b"),
+        "langfuse.trace.metadata": '{"k":"v"}',
+        "user.id": "u-1",
+        "session.id": "s-1",
+        "langfuse.release": "r-1",
+        "langfuse.trace.public": True,
+    }
+    assert trace_attributes_of(TraceFields(input="in", output="out")) == {
+        "langfuse.trace.input": "in",
+        "langfuse.trace.output": "out",
+    }
+
+
 def test_absent_is_absent() -> None:
     """What a record does not hold has no attribute: no None, no empty list."""
     bare = Observation("x", "span", 0, 0, Clues("call-1", 0))
@@ -152,6 +169,14 @@ def test_orphan_on_the_older_path() -> None:
     view = trace_view([orphan(FULL, name=None)], "legacy")
 
     assert (view.name, view.input, view.output) == ("welcome", FULL.input, FULL.output)
+
+
+def test_orphan_on_an_older_server() -> None:
+    """Input and output of the trace are written out, for servers that know no `as_root`."""
+    found = attributes_of(FULL, is_orphan=True)
+
+    assert found["langfuse.trace.input"] == FULL.input
+    assert found["langfuse.trace.output"] == FULL.output
 
 
 def test_orphan_on_the_newer_path() -> None:

@@ -9,6 +9,7 @@ from langfuse import Langfuse
 
 from langfuse_otel._records import Clues, Parent
 from langfuse_otel._spans.identity import (
+    around,
     identify,
     observation_id_of,
     parent_of,
@@ -31,8 +32,9 @@ HEX = "0af7651916cd43dd8448eb211c80319c"
         ("trace-123", hashlib.sha256(b"trace-123").hexdigest()[:32]),
         ("0" * 32, hashlib.sha256(b"0" * 32).hexdigest()[:32]),
         ("ü", hashlib.sha256("ü".encode()).hexdigest()[:32]),
+        ("\ud800", hashlib.sha256(b"\xed\xa0\x80").hexdigest()[:32]),
     ],
-    ids=["hex", "upper-case", "uuid", "text", "all-zero", "unicode"],
+    ids=["hex", "upper-case", "uuid", "text", "all-zero", "unicode", "half-a-character"],
 )
 def test_trace_id(text: str, trace_id: str) -> None:
     """A trace id is kept where it is one, and derived where it is not."""
@@ -45,10 +47,19 @@ def test_as_langfuse_derives_it(seed: str) -> None:
     assert f"{trace_id_of(seed):032x}" == Langfuse.create_trace_id(seed=seed)
 
 
-def test_observation_id() -> None:
+@pytest.mark.parametrize(
+    ("text", "span_id"),
+    [
+        ("b7ad6b7169203331", "b7ad6b7169203331"),
+        (" B7AD6B7169203331\n", "b7ad6b7169203331"),
+        ("gen-id22", hashlib.sha256(b"gen-id22").hexdigest()[:16]),
+        ("0" * 16, hashlib.sha256(b"0" * 16).hexdigest()[:16]),
+    ],
+    ids=["hex", "upper-case", "text", "all-zero"],
+)
+def test_observation_id(text: str, span_id: str) -> None:
     """An observation id is kept where it is one, and derived where it is not."""
-    assert f"{observation_id_of('b7ad6b7169203331'):016x}" == "b7ad6b7169203331"
-    assert f"{observation_id_of('gen-id22'):016x}" == hashlib.sha256(b"gen-id22").hexdigest()[:16]
+    assert f"{observation_id_of(text):016x}" == span_id
 
 
 @pytest.mark.parametrize(
@@ -106,8 +117,11 @@ def test_generation_id_of_a_failed_attempt() -> None:
 
 
 def test_same_call_same_id() -> None:
-    """The same call has the same id whenever it is asked for."""
-    assert identify(CALL) == identify(CALL._replace())
+    """The same call has the same id whenever it is asked for, and from whichever release."""
+    identity = identify(CALL)
+
+    assert f"{identity.trace_id:032x}" == hashlib.sha256(b"call-1").hexdigest()[:32]
+    assert f"{identity.span_id:016x}" == hashlib.sha256(b"call-1|0|1000").hexdigest()[:16]
 
 
 @pytest.mark.parametrize(
@@ -123,10 +137,33 @@ def test_other_call_other_id(other: Clues) -> None:
 def test_continued_trace_has_no_new_root() -> None:
     """A continuation is no root: a root would take over name, input and output of the trace."""
     identity = identify(CALL._replace(existing_trace_id=HEX))
+    made_up = hashlib.sha256(f"continued|{int(HEX, 16)}".encode()).hexdigest()[:16]
 
     assert identity.trace_id == int(HEX, 16)
-    assert identity.parent_id is not None
+    assert identity.parent_id == int(made_up, 16)
     assert not identity.is_orphan
+
+
+def test_trace_id_beside_a_continued_one() -> None:
+    """Where both are given, the call is the root of a trace of its own."""
+    identity = identify(CALL._replace(trace_id="mine", existing_trace_id=HEX))
+
+    assert (identity.trace_id, identity.parent_id) == (trace_id_of("mine"), None)
+
+
+@pytest.mark.parametrize(
+    ("clues", "span"),
+    [
+        (CALL, None),
+        (CALL._replace(ambient=AMBIENT), AMBIENT),
+        (CALL._replace(ambient=AMBIENT, trace_id=f"{0xABC:032x}"), AMBIENT),
+        (CALL._replace(ambient=AMBIENT, trace_id=HEX), None),
+    ],
+    ids=["none", "active", "its-trace-by-name", "another-trace"],
+)
+def test_around(clues: Clues, span: Parent | None) -> None:
+    """The active span is around a call that is in its trace."""
+    assert around(clues) == span
 
 
 @pytest.mark.parametrize(
@@ -175,3 +212,15 @@ def test_without_context() -> None:
 
     assert without_context(clues) == CALL
     assert without_context(clues._replace(trace_id="mine")).trace_id == "mine"
+    assert without_context(clues._replace(litellm_trace_id="mine")).litellm_trace_id == "mine"
+
+
+@pytest.mark.parametrize(
+    "clues",
+    [CALL, CALL._replace(trace_id="mine"), CALL._replace(litellm_trace_id="mine")],
+    ids=["nothing", "trace", "litellm"],
+)
+def test_without_context_that_came(clues: Clues) -> None:
+    """Where no context came along nothing changes; where nothing but context came, all of it goes."""
+    assert without_context(clues) == clues
+    assert without_context(clues._replace(remote=REMOTE)) == clues

@@ -34,30 +34,22 @@ def trace_id_of(text: str) -> int:
     lowered = text.strip().lower()
     if _UUID.fullmatch(lowered):
         lowered = lowered.replace("-", "")
-    if _HEX_TRACE.fullmatch(lowered) and int(lowered, 16):
-        return int(lowered, 16)
-    return _hashed(text, 16)
+    kept = int(lowered, 16) if _HEX_TRACE.fullmatch(lowered) else 0
+    return kept or _hashed(text, 16)
 
 
 def observation_id_of(text: str) -> int:
     """Return the observation id that `text` means: 16 hex digits kept, else 8 bytes of SHA-256."""
     lowered = text.strip().lower()
-    if _HEX_SPAN.fullmatch(lowered) and int(lowered, 16):
-        return int(lowered, 16)
-    return _hashed(text, 8)
+    kept = int(lowered, 16) if _HEX_SPAN.fullmatch(lowered) else 0
+    return kept or _hashed(text, 8)
 
 
 def identify(clues: Clues) -> Identity:
     """Decide trace, parent and id of the observation that `clues` describe."""
     trace_id, reason = _trace(clues)
-    parent = _parent(clues, trace_id)
-    return Identity(
-        trace_id,
-        _observation(clues),
-        parent.span_id if parent else None,
-        reason,
-        is_orphan=bool(parent and not parent.in_langfuse),
-    )
+    parent_id, is_orphan = _parent(clues, trace_id)
+    return Identity(trace_id, _observation(clues), parent_id, reason, is_orphan)
 
 
 def around(clues: Clues) -> Parent | None:
@@ -104,21 +96,20 @@ def _trace(clues: Clues) -> tuple[int, Reason]:
     return _hashed(clues.call_id, 16), "call"
 
 
-def _parent(clues: Clues, trace_id: int) -> Parent | None:
-    """A parent in another trace would dangle.
+def _parent(clues: Clues, trace_id: int) -> tuple[int | None, bool]:
+    """The parent's id, and whether it may never come; a parent in another trace would dangle.
 
     A continued trace keeps its name, input and output from Langfuse's hands only if the
     observation is no root: without a parent it gets one that nobody has.
     """
     if clues.parent_observation_id:
-        span_id = observation_id_of(clues.parent_observation_id)
-        return Parent(trace_id, span_id, in_langfuse=True)
+        return observation_id_of(clues.parent_observation_id), False
     for parent in (clues.remote, clues.ambient):
         if parent and parent.trace_id == trace_id:
-            return parent
+            return parent.span_id, not parent.in_langfuse
     if clues.existing_trace_id and not clues.trace_id:
-        return Parent(trace_id, _hashed(f"continued|{trace_id}", 8), in_langfuse=True)
-    return None
+        return _hashed(f"continued|{trace_id}", 8), False
+    return None, False
 
 
 def _observation(clues: Clues) -> int:
@@ -129,5 +120,5 @@ def _observation(clues: Clues) -> int:
 
 
 def _hashed(text: str, size: int) -> int:
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:size], "big") or 1
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return int(digest[: 2 * size], 16)
