@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from langfuse_otel._hosts import is_allowed
+from langfuse_otel._hosts import is_allowed, is_written_out
 from langfuse_otel._litellm import pinned
 from langfuse_otel._litellm.tenants import NOBODY, Tenant, tenant_of
 from langfuse_otel._litellm.trust import came_by_proxy
@@ -42,6 +42,7 @@ def call(
         ({"langfuse_public_key": "pk\na"}, Tenant("")),
         ({"langfuse_public_key": 7}, Tenant("")),
         ({"langfuse_public_key": "sk-lf-a"}, Tenant("")),
+        ({"langfuse_public_key": "p" * 500}, Tenant("p" * 500)),
         ({"langfuse_public_key": "p" * 501}, Tenant("")),
         ({"langfuse_secret": "os.environ/LANGFUSE_SECRET_KEY"}, Tenant(None, "")),
         ({"langfuse_host": "os.environ/HOME"}, Tenant(host="")),
@@ -117,7 +118,13 @@ def test_secret_is_not_shown() -> None:
 
 
 OPERATORS = "https://langfuse.corp/prefix"
-ALLOWED = ("other.example", "*.tenants.example", "127.0.0.1:3000", "http://plain.example/x")
+ALLOWED = (
+    "other.example",
+    "*.tenants.example",
+    "127.0.0.1:3000",
+    "http://plain.example/x",
+    "HTTPS://Slash.example/",
+)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +163,7 @@ ALLOWED = ("other.example", "*.tenants.example", "127.0.0.1:3000", "http://plain
         ("https://2130706433", False),
         ("http://plain.example/x", True),
         ("http://plain.example", False),
+        ("https://slash.example", True),
         ("ftp://other.example", False),
         ("", False),
     ],
@@ -163,6 +171,21 @@ ALLOWED = ("other.example", "*.tenants.example", "127.0.0.1:3000", "http://plain
 def test_hosts_that_a_request_may_name(host: str, expected: bool) -> None:
     """A request may name the operator's host, Langfuse's cloud and what is allowed, nothing else."""
     assert is_allowed(host, OPERATORS, ALLOWED) is expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("https://langfuse.corp/prefix", True),
+        ("https://cloud.langfuse.com", True),
+        ("https://other.example", True),
+        ("https://a.tenants.example", False),
+        ("https://evil.example", False),
+    ],
+)
+def test_hosts_that_are_written_out(host: str, expected: bool) -> None:
+    """A host that is allowed by the end of its name alone may be anything that bears that name."""
+    assert is_written_out(host, OPERATORS, ALLOWED) is expected
 
 
 @pytest.mark.parametrize("entry", ["*.", "*.1", "*.0.0.1", "*.0.0.1:3000", "*", "*.com"])

@@ -58,7 +58,7 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     ip = getattr(given, "ipv4_mapped", None) or given
-    is_local = getattr(ip, "is_site_local", False) or getattr(ip, "sixtofour", None) is not None
+    is_local = any(getattr(ip, name, None) for name in ("is_site_local", "sixtofour"))
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or is_local)
 
 
@@ -68,7 +68,7 @@ def _is_cloud(parts: SplitResult) -> bool:
 
 def _is_meant(parts: SplitResult, entry: str) -> bool:
     """A suffix allows names alone, and no plain http: an address or a port is to be written out."""
-    entry = entry.lower().rstrip("/")
+    entry = entry.lower().removesuffix("/")
     if not entry.startswith("*."):
         return entry in {parts.netloc, parts.geturl().lower()}
     last = parts.netloc.rpartition(".")[2]

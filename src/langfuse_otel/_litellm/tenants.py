@@ -76,12 +76,12 @@ def tenant_of(kwargs: Mapping[str, Any], pinned: Mapping[str, str] | None = None
     asked = _texts(given)
     operators = _in_effect(_texts(pinned or {}), asked)
     has_keys = any(name in operators for name in _KEYS)
-    unit = operators if has_keys else {**asked, **operators}
+    unit = operators if has_keys else asked
     return Tenant(
         public_key=_matching(_PUBLIC_KEY, unit.get(PUBLIC_KEY)),
         secret_key=_matching(_KEY, unit.get(SECRET_KEY, unit.get(SECRET))),
         host=unit.get(HOST),
-        environment=operators.get(ENVIRONMENT) or asked.get(ENVIRONMENT),
+        environment=asked.get(ENVIRONMENT),
         is_host_foreign=HOST in unit and HOST not in operators and came_by_proxy(kwargs),
     )
 
