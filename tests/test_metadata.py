@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langfuse_otel._litellm.limits import short_text
-from langfuse_otel._litellm.metadata import FIELDS, call_metadata, from_headers
+from langfuse_otel._litellm.limits import MAX_METADATA, short_text
+from langfuse_otel._litellm.metadata import FIELDS, call_metadata, decisive, from_headers
 
 EXAMPLES = {name: f"the {name}" for name in FIELDS}
 
@@ -110,6 +110,10 @@ def test_plain_spelling_wins() -> None:
         ({"langfuse-trace-user-id": "u"}, {"trace_user_id": "u"}),
         ({"langfuse_secret_key": "sk-lf-1"}, {}),
         ({"authorization": "Bearer x"}, {}),
+        ({"langfuse_tags": ' ["a"] '}, {"tags": ["a"]}),
+        ({"langfuse_mask_input": "false"}, {"mask_input": False}),
+        ({"session_id": "s"}, {}),
+        ({"langfuse_trace_public": True}, {"trace_public": True}),
     ],
     ids=[
         "object",
@@ -123,6 +127,10 @@ def test_plain_spelling_wins() -> None:
         "hyphens",
         "secret",
         "other",
+        "spaces",
+        "not",
+        "plain",
+        "no-text",
     ],
 )
 def test_headers(header: dict[str, str], value: dict[str, object]) -> None:
@@ -212,6 +220,129 @@ def test_the_proxys_dictionary() -> None:
     params = {**proxied(tags=["theirs"]), "litellm_metadata": ours}
 
     assert call_metadata(params).fields == {"trace_name": "ours", "tags": ["a"]}
+
+
+def test_the_other_dictionary() -> None:
+    """On some routes LiteLLM writes into `litellm_metadata` what it writes into `metadata` on others."""
+    written = {"requester_metadata": {"session_id": "s"}, "tags": ["t"]}
+    params = {"litellm_metadata": written, "proxy_server_request": {"url": "http://x"}}
+
+    assert call_metadata(params).fields == {"session_id": "s", "tags": ["t"]}
+
+
+def test_the_key() -> None:
+    """The hash of the proxy's key is known where LiteLLM says what it knows."""
+    assert call_metadata(proxied(user_api_key_hash="h")).key == "h"
+    assert call_metadata({"litellm_metadata": {"user_api_key_hash": "h"}}).key == "h"
+    assert call_metadata(proxied(user_api_key="h")).key is None
+
+
+def test_order_of_the_tags() -> None:
+    """Those of key and team come first, each once; without any all are the request's."""
+    known = {"user_api_key_hash": "h", "tags": ["own", "team", "more"]}
+
+    assert call_metadata(proxied(**known)).fields == {"tags": ["own", "team", "more"]}
+    inherited = call_metadata(proxied(**known, inherited_tags=("team", "key")))
+    assert inherited.fields == {"tags": ["team", "key", "own", "more"]}
+    assert call_metadata(proxied(**known | {"tags": "own"}, inherited_tags=("team",))).fields == {
+        "tags": "own"
+    }
+
+
+def test_pinned_for_a_request_passed_through() -> None:
+    """There LiteLLM has another name for what stands in the metadata of the key."""
+    known = {
+        "user_api_key_hash": "h",
+        "user_api_key_auth_metadata": {"langfuse_session_id": "s", "langfuse_tags": ["t"]},
+    }
+    found = call_metadata(proxied(**known))
+
+    assert (found.fields, found.pinned) == ({"session_id": "s"}, {"session_id"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "pinned", "expected"),
+    [
+        ({"existing_trace_id": "a"}, {}, {"existing_trace_id": "a"}),
+        ({"existing_trace_id": "a"}, {"version": "v"}, {"trace_id": "a", "version": "v"}),
+        (
+            {"existing_trace_id": "a", "trace_id": "b"},
+            {"version": "v"},
+            {"trace_id": "b", "version": "v"},
+        ),
+        (
+            {"existing_trace_id": "a"},
+            {"existing_trace_id": "p", "version": "v"},
+            {"existing_trace_id": "p", "version": "v"},
+        ),
+        ({"session_id": "s"}, {"version": "v"}, {"session_id": "s", "version": "v"}),
+        ({"trace_metadata": "said"}, {}, {"trace_metadata": "said"}),
+    ],
+    ids=["nothing-pinned", "pinned", "with-its-own", "pinned-itself", "no-trace", "text"],
+)
+def test_settled(asked: dict[str, Any], pinned: dict[str, Any], expected: dict[str, Any]) -> None:
+    """What a request continues it continues, unless the operator has something to say of it."""
+    known = {"user_api_key_hash": "h", "user_api_key_metadata": pinned}
+
+    assert call_metadata(proxied(requester_metadata=asked, **known)).fields == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "kept", "size"),
+    [
+        ("x", "x", 0),
+        (7, 7, 0),
+        (1.5, 1.5, 0),
+        ({"a": (1,)}, {"a": [1]}, 9),
+        (["x" * 501], [short_text("x" * 501)], 505),
+        (b"a", "YQ==", 6),
+    ],
+    ids=["text", "number", "float", "mapping", "list", "bytes"],
+)
+def test_what_is_kept(value: object, kept: object, size: int) -> None:
+    """A value is kept as it will be shown, a copy that nobody changes, and its size is counted."""
+    found = call_metadata({"metadata": {"trace_metadata": value, "mine": 1}})
+
+    assert found.fields == {"trace_metadata": kept}
+    assert found.size == size + len('{"mine":1}')
+
+
+def test_size_is_bounded() -> None:
+    """What is cut counts as much as is left of it."""
+    large = {str(number): "x" * 1_000 for number in range(1_000)}
+    found = call_metadata({"metadata": {"trace_metadata": large, "tags": ["x" * 1_000] * 1_000}})
+
+    assert found.size == 2 * MAX_METADATA
+
+
+def test_prompt_is_no_copy() -> None:
+    """Langfuse's object for a prompt is read later, and by its members."""
+    prompt = object()
+    found = call_metadata({"metadata": {"prompt": prompt}})
+
+    assert found.fields["prompt"] is prompt
+    assert found.size == 0
+
+
+@pytest.mark.parametrize(
+    ("metadata", "kept"),
+    [
+        ({"trace_id": "x" * 501, "langfuse_trace_id": 7}, {}),
+        ({"user_api_key_metadata": {"a": 1}, "inherited_tags": ("a",), "mine": 1}, {"mine"}),
+        ({}, {}),
+        (None, {}),
+        ("text", {}),
+    ],
+)
+def test_decisive(metadata: Any, kept: set[str]) -> None:
+    """Of a dictionary of metadata what decides is kept, its texts short."""
+    found = decisive(metadata)
+
+    assert found == {
+        name: short_text(value) if isinstance(value, str) else value
+        for name, value in (metadata.items() if isinstance(metadata, dict) else ())
+        if name not in kept
+    }
 
 
 JSON = st.recursive(

@@ -82,6 +82,99 @@ SPLIT = {"input_cost": 0.25, "output_cost": 0.5, "tool_usage_cost": 0.0}
         ),
         ({"prompt_tokens": "many"}, None),
         (None, None),
+        (
+            {
+                "input_tokens": 10,
+                "output_tokens": 20,
+                "input_tokens_details": {"cached_tokens": 4},
+                "output_tokens_details": {"reasoning_tokens": 5, "image_tokens": 6},
+            },
+            {
+                "input": 6,
+                "input_cached_tokens": 4,
+                "output": 9,
+                "output_reasoning_tokens": 5,
+                "output_image_tokens": 6,
+                "total": 30,
+            },
+        ),
+        (
+            {"prompt_tokens": 1, "prompt_tokens_details": {"image_tokens": 1}},
+            {"input": 0, "input_image_tokens": 1, "output": 0, "total": 1},
+        ),
+        (
+            {
+                "prompt_tokens": 10,
+                "prompt_tokens_details": {"cached_tokens": 4},
+                "cache_read_input_tokens": 9,
+            },
+            {"input": 6, "input_cached_tokens": 4, "output": 0, "total": 10},
+        ),
+        (
+            {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 6, "audio_tokens": 7}},
+            {
+                "input": 0,
+                "input_cached_tokens": 6,
+                "input_audio_tokens": 4,
+                "output": 0,
+                "total": 10,
+            },
+        ),
+        (
+            {
+                "prompt_tokens": 10,
+                "prompt_tokens_details": {"audio_tokens": 7},
+                "cache_read_input_tokens": 9,
+            },
+            {
+                "input": 0,
+                "input_audio_tokens": 7,
+                "input_cached_tokens": 3,
+                "output": 0,
+                "total": 10,
+            },
+        ),
+        (
+            {
+                "prompt_tokens": 10,
+                "prompt_tokens_details": {
+                    "cached_tokens": 1,
+                    "cache_creation_tokens": 5,
+                    "cache_creation_token_details": {
+                        "ephemeral_5m_input_tokens": 2,
+                        "ephemeral_1h_input_tokens": 3,
+                    },
+                },
+            },
+            {
+                "input": 4,
+                "input_cached_tokens": 1,
+                "input_cache_creation_5m": 2,
+                "input_cache_creation_1h": 3,
+                "output": 0,
+                "total": 10,
+            },
+        ),
+        (
+            {
+                "prompt_tokens": 10,
+                "prompt_tokens_details": {
+                    "cache_creation_tokens": 5,
+                    "cache_creation_token_details": {"ephemeral_5m_input_tokens": 2},
+                },
+            },
+            {"input": 5, "input_cache_creation": 5, "output": 0, "total": 10},
+        ),
+        (
+            {
+                "prompt_tokens": 10,
+                "prompt_tokens_details": {
+                    "cache_creation_token_details": {"ephemeral_5m_input_tokens": 2},
+                },
+            },
+            {"input": 10, "output": 0, "total": 10},
+        ),
+        ({"prompt_tokens": True, "completion_tokens": math.inf, "total_tokens": math.nan}, None),
     ],
     ids=[
         "plain",
@@ -92,6 +185,15 @@ SPLIT = {"input_cost": 0.25, "output_cost": 0.5, "tool_usage_cost": 0.0}
         "odd",
         "text",
         "none",
+        "other-names",
+        "image",
+        "cached-twice",
+        "more-parts-than-there-is",
+        "cached-beside-audio",
+        "lifetimes",
+        "part-of-the-lifetimes",
+        "lifetimes-of-nothing",
+        "no-numbers",
     ],
 )
 def test_buckets(usage: object, buckets: dict[str, int] | None) -> None:
@@ -100,6 +202,19 @@ def test_buckets(usage: object, buckets: dict[str, int] | None) -> None:
 
     assert found == buckets
     assert found is None or sum(found.values()) == 2 * found["total"]
+
+
+@pytest.mark.parametrize(
+    ("total", "searched"),
+    [(15, {"input_tool_use_tokens": 4}), (13, {"input_tool_use_tokens": 3}), (10, {}), (9, {})],
+    ids=["all", "part", "none", "less"],
+)
+def test_search(total: int, searched: dict[str, int]) -> None:
+    """What a search put into the prompt is counted where the total has room for it."""
+    details = {"tool_use_tokens": 4}
+    found = usage_of({"prompt_tokens": 10, "total_tokens": total, "prompt_tokens_details": details})
+
+    assert found == {"input": 10, **searched, "output": 0, "total": total}
 
 
 @pytest.mark.parametrize(
@@ -124,8 +239,28 @@ def test_buckets(usage: object, buckets: dict[str, int] | None) -> None:
         (math.nan, {}, None),
         (-1.0, {}, None),
         (1e6, {}, None),
+        (999_999.5, {}, {"total": 999_999.5}),
         ("0.1", {}, None),
         (True, {}, None),
+        (
+            1.0,
+            {**SPLIT, "tool_usage_cost": 0.25},
+            {"input": 0.25, "output": 0.5, "tools": 0.25, "total": 1.0},
+        ),
+        (
+            0.75,
+            {**SPLIT, "cache_read_cost": 0.125},
+            {"input": 0.125, "input_cached_tokens": 0.125, "output": 0.5, "total": 0.75},
+        ),
+        (
+            0.75,
+            {**SPLIT, "cache_read_cost": 0.25},
+            {"input_cached_tokens": 0.25, "output": 0.5, "total": 0.75},
+        ),
+        (0.75, {**SPLIT, "cache_read_cost": 0.3}, {"total": 0.75}),
+        (0.75 + 0.9e-9, SPLIT, {"input": 0.25, "output": 0.5, "total": 0.75 + 0.9e-9}),
+        (0.75 + 2e-9, SPLIT, {"total": 0.75 + 2e-9}),
+        (0.5, {"input_cost": "0.25", "output_cost": 0.5}, {"output": 0.5, "total": 0.5}),
     ],
     ids=[
         "split",
@@ -137,8 +272,16 @@ def test_buckets(usage: object, buckets: dict[str, int] | None) -> None:
         "nan",
         "negative",
         "too-large",
+        "large",
         "text",
         "boolean",
+        "tools",
+        "cache-within",
+        "cache-alone",
+        "more-cache-than-input",
+        "rounded",
+        "not-rounded",
+        "odd-part",
     ],
 )
 def test_cost(total: object, breakdown: dict[str, float], cost: dict[str, float] | None) -> None:

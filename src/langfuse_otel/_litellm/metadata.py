@@ -201,7 +201,7 @@ def _kept(value: Any) -> tuple[Any, int]:
 def decisive(metadata: object) -> dict[str, Any]:
     """Return as much of one dictionary of metadata as decides about trace, parent and id."""
     given = mapping_of(metadata)
-    names = _DECISIVE & given.keys() if given else ()
+    names = _DECISIVE & given.keys()
     return {k: short_text(v) if isinstance(v := given[k], str) else v for k in names}
 
 

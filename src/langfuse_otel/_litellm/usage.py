@@ -78,8 +78,8 @@ def _inputs(counts: Mapping[str, Any], details: Mapping[str, Any], prompt: int) 
     found = _parts(_INPUT_PARTS, _uncached(details), prompt)
     if "input_cached_tokens" not in found:
         found |= _parts(_CACHE_READS, counts, prompt - sum(found.values()))
-    written = found.get("input_cache_creation", 0)
-    if written:
+    if "input_cache_creation" in found:
+        written = found["input_cache_creation"]
         lifetimes = members(details.get("cache_creation_token_details"))
         by_lifetime = _parts(_CACHE_WRITES, lifetimes, written)
         if sum(by_lifetime.values()) == written:
