@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +12,15 @@ import pytest
 
 from calls import ENDED, STARTED, a_call, a_response, observation_of, observed
 from langfuse_otel import LangfuseOtelLogger, _links
-from langfuse_otel._litellm import pinned
-from langfuse_otel._litellm.limits import MAX_METADATA, MAX_TAGS, MAX_TEXT, short_text
+from langfuse_otel._litellm import limits, pinned
+from langfuse_otel._litellm.limits import (
+    MAX_METADATA,
+    MAX_TAGS,
+    MAX_TEXT,
+    short_list,
+    short_text,
+    small_metadata,
+)
 from langfuse_otel._litellm.metadata import FIELDS
 from langfuse_otel._litellm.observation import snapshot_of
 from langfuse_otel._spans.identity import identify
@@ -122,3 +130,45 @@ def test_the_trace_that_is_told() -> None:
 
     assert observation.clues.trace_id == short_text(HUGE)
     assert _links.trace_of_call("told") == f"{identify(observation.clues).trace_id:032x}"
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("x" * 500, "x" * 500),
+        ("a\0b", "a\ufffdb"),
+        (
+            "x" * 501,
+            f"{'x' * 400}... [cut by langfuse-otel: 501 characters in all, {sha256(b'x' * 501).hexdigest()[:16]}]",
+        ),
+    ],
+    ids=["fits", "nul", "cut"],
+)
+def test_how_a_text_is_cut(text: str, short: str) -> None:
+    """What is cut says so, with its size and what tells it from others."""
+    assert short_text(text) == short
+
+
+def test_half_a_character() -> None:
+    """A long text need not be valid Unicode."""
+    assert short_text("\ud800" * 501).startswith("\ud800" * 400)
+
+
+def test_how_a_list_is_cut() -> None:
+    """Of a long list the first are kept, each of them short."""
+    assert short_list([1, None, "x" * 501]) == [1, None, short_text("x" * 501)]
+    assert short_list(["a"] * 100) == ["a"] * 100
+    assert short_list(["a"] * 101) == [*["a"] * 100, "... [cut by langfuse-otel: 101 in all]"]
+
+
+def test_how_metadata_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fits is kept, also behind what does not; the rest is counted."""
+    monkeypatch.setattr(limits, "MAX_METADATA", 22)
+    given = {"a": "123", "large": "x" * 30, "b": "12345", "c": 1}
+
+    assert small_metadata(given, 22) == given
+    assert small_metadata(given, 23) == {
+        "a": "123",  # "a":"123", are ten characters
+        "b": "12345",  # and these are twelve
+        "langfuse_otel_cut": "2 of 4 keys left out, 23 characters in all",
+    }

@@ -23,7 +23,14 @@ from calls import a_call, observed
 from canary import SECRET, is_found
 from langfuse_otel import LangfuseOtelLogger
 from langfuse_otel._privacy.foreign import content_of
-from langfuse_otel._privacy.masking import FAILED, Masking, mask_of, mask_of_texts, masked
+from langfuse_otel._privacy.masking import (
+    FAILED,
+    Masking,
+    mask_of,
+    mask_of_texts,
+    masked,
+    masked_score,
+)
 from langfuse_otel.exporter import LangfuseSpanExporter
 from routes import Provider
 
@@ -260,6 +267,32 @@ def test_bad_value(langfuse: Collector, caplog: pytest.LogCaptureFixture, value:
     assert "must name a function" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("nonsense", "ModuleNotFoundError"),
+        ("no.such.module:f", "ModuleNotFoundError"),
+        (f"{__name__}:NO_FUNCTION", "it is no function"),
+        (f"{__name__}:", "AttributeError"),
+        (5, "ModuleNotFoundError"),
+    ],
+)
+def test_reason(caplog: pytest.LogCaptureFixture, value: object, why: str) -> None:
+    """The warning names the setting and says why, and the mask fails whatever it is shown."""
+    failed: list[str] = []
+    masking = Masking(mask_of(value), failed.append)
+
+    assert masking.value("a", "input", masking.masks()) == FAILED
+    assert failed == ["LookupError"]
+    assert f"LANGFUSE_OTEL_MASK must name a function as `module:function` ({why}); " in caplog.text
+
+
+def test_name() -> None:
+    """A function is found by its module and its name, also within a class."""
+    assert mask_of(f"{__name__}:named_mask") is named_mask
+    assert mask_of("json:JSONDecoder.decode") is json.JSONDecoder.decode
+
+
 def test_configure(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is configured holds at once: also for what waits already, and beside other masks."""
     monkeypatch.setenv("LANGFUSE_FLUSH_INTERVAL", "3600")
@@ -486,3 +519,56 @@ def test_foreign_without_content(
         "gen_ai.usage.input_tokens": 3,
         "langfuse.trace.metadata.note": "mine",
     }
+
+
+# --- scores
+
+
+@pytest.mark.parametrize(
+    ("said", "masked_as"),
+    [
+        ({"comment": "a", "metadata": {"k": "v"}}, {"comment": "A", "metadata": {"k": "V"}}),
+        ({"comment": "", "metadata": {}}, {"comment": "", "metadata": {}}),
+        ({"comment": None, "metadata": None}, {"comment": None, "metadata": None}),
+        ({}, {}),
+    ],
+    ids=["both", "empty", "none", "absent"],
+)
+def test_score(said: dict[str, Any], masked_as: dict[str, Any]) -> None:
+    """Comment and metadata of a score are masked, its name and value never."""
+    kinds: list[str] = []
+
+    def shout(data: Any, kind: str) -> Any:
+        kinds.append(kind)
+        return {k: v.upper() for k, v in data.items()} if isinstance(data, dict) else data.upper()
+
+    score = {"id": "s", "name": "n", "value": 1.0}
+    found = masked_score(json.dumps(score | said), Masking(shout, print))
+
+    assert json.loads(found) == score | masked_as
+    assert kinds == [name for name in ("comment", "metadata") if said.get(name)]
+
+
+@pytest.mark.parametrize(
+    ("result", "comment", "metadata"),
+    [
+        (None, None, None),
+        ("x", "x", {"masked": "x"}),
+        ({"a": 1}, '{"a":1}', {"a": 1}),
+        ([1], "[1]", {"masked": [1]}),
+    ],
+    ids=["nothing", "text", "object", "list"],
+)
+def test_score_of_another_type(result: Any, comment: Any, metadata: Any) -> None:
+    """Whatever a mask returns, a comment is a text and metadata are an object."""
+    body = json.dumps({"comment": "a", "metadata": {"k": "v"}})
+    found = json.loads(masked_score(body, Masking(lambda *_: result, print)))
+
+    assert (found.get("comment"), found.get("metadata")) == (comment, metadata)
+
+
+def test_score_without_a_mask() -> None:
+    """Without a mask a score is as it was, to the byte."""
+    body = '{ "comment":"a" }'
+
+    assert masked_score(body, Masking(None, print)) is body

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from langfuse_otel._text import clean, json_text
+from langfuse_otel._text import clean, described, digits, json_text, message_of, printable
 
 
 class Color(Enum):
@@ -151,3 +151,52 @@ def test_clean(text: str) -> None:
     cleaned.encode()
 
     assert clean(cleaned) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("all's well: ü 😀", "all's well: ü 😀"),
+        ("a\nb\r\tc", "a\ufffdb\ufffd\ufffdc"),
+        ("\x1b[31m\x9b\u202e\u2028", "\ufffd[31m\ufffd\ufffd\ufffd"),
+        ("\ud800", "\ufffd"),
+    ],
+    ids=["plain", "lines", "control", "half"],
+)
+def test_printable(text: str, line: str) -> None:
+    """What could steer a terminal or forge a line is replaced."""
+    assert printable(text) == line
+
+
+def test_digits() -> None:
+    """A number has its digits; one that Python does not write has its hex."""
+    assert digits(-12) == "-12"
+    assert digits(10**5_000) == hex(10**5_000)
+
+
+def test_described() -> None:
+    """An object is its `repr`, or its type where it has none."""
+    assert described(Named()) == "<Named>"
+    assert described(Broken()) == "<Broken>"
+
+
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text today")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("boom"), "boom"),
+        (ValueError("\ud800"), "\ufffd"),
+        (ValueError(), "ValueError"),
+        (UnspeakableError(), "UnspeakableError"),
+        ("no luck", "no luck"),
+        ("", "str"),
+    ],
+    ids=["text", "half", "empty", "unspeakable", "word", "no-word"],
+)
+def test_message_of(error: object, message: str) -> None:
+    """An error is its text, or its type where it has none."""
+    assert message_of(error) == message

@@ -1,0 +1,245 @@
+"""What a call says of its trace, and what the observation around it says."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from calls import a_call, observed
+from langfuse_otel._litellm.call import read_call
+from langfuse_otel._litellm.trace import (
+    MAX_NAME,
+    completed,
+    documented_of,
+    prompt_from,
+    prompt_of,
+    trace_fields,
+)
+from langfuse_otel._records import Clues, Defaults, Observation, Parent, Prompt, TraceFields
+
+GIVEN = {
+    "trace_name": "checkout",
+    "trace_user_id": "u",
+    "session_id": "s",
+    "tags": ["a", 1],
+    "trace_metadata": {"k": "v"},
+    "trace_version": "v1",
+    "trace_release": "r1",
+    "trace_public": "true",
+    "version": "v0",
+}
+ALL = TraceFields("checkout", "u", "s", ("a", "1"), '{"k":"v"}', "v1", "r1", public=True)
+CONTINUED = TraceFields(is_continued=True)
+
+
+NO_DEFAULTS = Defaults()
+
+
+def fields(
+    metadata: dict[str, Any], defaults: Defaults = NO_DEFAULTS, **changes: Any
+) -> TraceFields:
+    """Return the fields of the trace of a call with these metadata."""
+    call = read_call(a_call(metadata, **changes), "answer")
+    return trace_fields(call, defaults, '"in"', '"out"')
+
+
+def test_all_fields() -> None:
+    """Each field of the trace is read from the metadata."""
+    assert fields(GIVEN) == ALL
+    assert fields({}) == TraceFields()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "defaults", "expected"),
+    [
+        ({"version": "v0"}, Defaults(), TraceFields(version="v0")),
+        ({}, Defaults(release="r0"), TraceFields(release="r0")),
+        ({"trace_release": "r1"}, Defaults(release="r0"), TraceFields(release="r1")),
+        ({"trace_public": "no"}, Defaults(), TraceFields()),
+        ({"trace_metadata": "said"}, Defaults(), TraceFields(metadata='{"trace_metadata":"said"}')),
+        ({"trace_metadata": {}}, Defaults(), TraceFields()),
+        ({"trace_name": 10**2_000}, Defaults(), TraceFields(str(10**2_000)[:MAX_NAME])),
+    ],
+    ids=["version", "release", "own-release", "private", "text", "empty", "long-name"],
+)
+def test_fields(metadata: dict[str, Any], defaults: Defaults, expected: TraceFields) -> None:
+    """What is not said comes from the settings, or is absent."""
+    assert fields(metadata, defaults) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "changed"),
+    [
+        (None, {}),
+        ("trace_user_id", {"user_id": "u"}),
+        ("trace_metadata", {"metadata": '{"k":"v"}'}),
+        ("trace_version", {"version": "v1"}),
+        ("version", {"version": "v1"}),
+        ("trace_release", {"release": "r1"}),
+        ("input", {"input": '"in"'}),
+        ("output", {"output": '"out"'}),
+        ("trace_name", {}),
+    ],
+)
+def test_continued(key: str | None, changed: dict[str, Any]) -> None:
+    """Of a continued trace what is named is changed, and nothing else."""
+    metadata = {**GIVEN, "existing_trace_id": "t", "update_trace_keys": [key] if key else None}
+
+    assert fields(metadata) == CONTINUED._replace(**changed)
+
+
+def test_release_of_a_continued_trace() -> None:
+    """The settings' release is none that the caller wants to change it to."""
+    metadata = {"existing_trace_id": "t", "update_trace_keys": ["trace_release"]}
+
+    assert fields(metadata, Defaults(release="r0")) == CONTINUED
+
+
+@pytest.mark.parametrize(
+    ("changes", "user"),
+    [
+        ({"user": "u"}, "u"),
+        ({"user": "unknown"}, "unknown"),
+        ({"user": "u", "call_type": "pass_through_endpoint"}, "u"),
+        ({"user": "unknown", "call_type": "pass_through_endpoint"}, None),
+        ({"standard_logging_object": {"end_user": "e"}}, "e"),
+        ({"standard_logging_object": {"metadata": {"user_api_key_user_id": "k"}}}, "k"),
+    ],
+)
+def test_user(changes: dict[str, Any], user: str | None) -> None:
+    """A user is found wherever LiteLLM has one."""
+    assert fields({}, **changes).user_id == user
+
+
+def test_unknown_source_of_users() -> None:
+    """A source that nobody knows is passed over."""
+    assert fields({"trace_user_id": "u"}, Defaults(("nowhere", "metadata"))).user_id == "u"
+
+
+OUTER = TraceFields("outer", "ou", "os", ("o", "a"), '{"o":1}', "ov", "or", public=True)
+PASSED_ON = Parent(1, 2, trace=OUTER, prompt=Prompt("outer", 1))
+
+
+def within(parent: Parent | None, **changes: Any) -> Observation:
+    """Return an observation within another, completed."""
+    clues = Clues("call-1", 0, ambient=parent)
+    return completed(Observation("x", "generation", 0, 1, clues)._replace(**changes))
+
+
+def test_completed() -> None:
+    """What the observation around it says holds where it says nothing itself."""
+    assert within(PASSED_ON).trace == OUTER
+    assert within(PASSED_ON, trace=ALL).trace == ALL._replace(tags=("o", "a", "1"))
+
+
+@pytest.mark.parametrize(
+    ("parent", "changes"),
+    [
+        (None, {}),
+        (Parent(1, 2), {}),
+        (PASSED_ON, {"clues": Clues("c", 0, trace_id="2" * 32, ambient=PASSED_ON)}),
+        (PASSED_ON, {"trace": CONTINUED}),
+    ],
+    ids=["alone", "foreign", "another-trace", "continued"],
+)
+def test_not_completed(parent: Parent | None, changes: dict[str, Any]) -> None:
+    """What is in another trace, or continues one, is left as it is."""
+    observation = within(parent, **changes)
+
+    assert observation.trace == changes.get("trace", TraceFields())
+    assert observation.prompt is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "prompt"),
+    [
+        ({}, Prompt("outer", 1)),
+        ({"prompt": Prompt("own", 2)}, Prompt("own", 2)),
+        ({"type": "span"}, None),
+        ({"type": "span", "prompt": Prompt("own", 2)}, Prompt("own", 2)),
+    ],
+    ids=["passed-on", "own", "span", "span-with-its-own"],
+)
+def test_prompt_around(changes: dict[str, Any], prompt: Prompt | None) -> None:
+    """The prompt of the observation around it is for generations."""
+    assert within(PASSED_ON, **changes).prompt == prompt
+
+
+@pytest.mark.parametrize(
+    ("given", "prompt"),
+    [
+        (SimpleNamespace(name="p", version=3), Prompt("p", 3)),
+        ({"name": "p", "version": " 3 "}, Prompt("p", 3)),
+        ({"name": "p\ud800", "version": 0}, Prompt("p\ufffd", 0)),
+        ({"name": "p", "version": 2**31 - 1}, Prompt("p", 2**31 - 1)),
+        ({"name": "p", "version": 2**31}, None),
+        ({"name": "p", "version": -1}, None),
+        ({"name": "p", "version": "9" * 11}, None),
+        ({"name": "p", "version": "three"}, None),
+        ({"name": "p", "version": 3.0}, None),
+        ({"name": "p", "version": True}, None),
+        ({"name": "p"}, None),
+        ({"name": "", "version": 3}, None),
+        ({"name": 7, "version": 3}, None),
+        ({"name": "p", "version": 3, "is_fallback": True}, None),
+        ({"name": "p", "version": 3, "is_fallback": "no"}, Prompt("p", 3)),
+        (None, None),
+    ],
+)
+def test_prompt_from(given: object, prompt: Prompt | None) -> None:
+    """A prompt has a name and a whole number; one that the program fell back to is none."""
+    assert prompt_from(given) == prompt
+
+
+OWN = {"name": "own", "version": 1}
+MANAGED = {"prompt_management_metadata": {"prompt_id": "managed", "prompt_version": 4}}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "changes", "prompt"),
+    [
+        ({"prompt": OWN, "prompt_name": "n", "prompt_version": 2}, {}, Prompt("own", 1)),
+        ({"prompt_name": "n", "prompt_version": 2}, {"prompt_id": "x"}, Prompt("n", 2)),
+        ({"prompt": "n", "prompt_version": "2"}, {}, Prompt("n", 2)),
+        ({"prompt_name": "n"}, {"prompt_id": "x", "prompt_version": 3}, Prompt("x", 3)),
+        ({}, {"standard_logging_object": {"metadata": MANAGED}}, Prompt("managed", 4)),
+        ({"prompt": {"name": "own"}}, {"prompt_id": "x", "prompt_version": 3}, Prompt("x", 3)),
+        ({}, {"prompt_id": "x"}, None),
+        ({}, {}, None),
+    ],
+)
+def test_prompt_of(
+    metadata: dict[str, Any], changes: dict[str, Any], prompt: Prompt | None
+) -> None:
+    """The first place wins that names a whole prompt."""
+    assert prompt_of(read_call(a_call(metadata, **changes), "answer")) == prompt
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (True, True),
+        (False, False),
+        (0, "0"),
+        ("t", "t"),
+        (["a", 1], ("a", "1")),
+        ({"a": 1}, '{"a":1}'),
+    ],
+    ids=["true", "false", "zero", "text", "list", "object"],
+)
+def test_documented(value: object, shown: object) -> None:
+    """A documented attribute is what its kind of value can be."""
+    call = read_call(a_call({"trace_id": value, "version": "v"}), "answer")
+
+    assert documented_of(call) == {"langfuse.trace.id": shown}
+
+
+def test_documented_by_nothing() -> None:
+    """What is empty is not shown."""
+    call = read_call(a_call({"trace_id": "", "session_id": None, "update_trace_keys": []}), "x")
+
+    assert documented_of(call) == {}
+    assert json.loads(observed(trace_id="").metadata or "").get("trace_id") is None

@@ -1,0 +1,91 @@
+"""A request that nobody trusts, without what it says of trace, user and session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from calls import a_call
+from langfuse_otel._litellm.call import read_call
+from langfuse_otel._litellm.metadata import FIELDS
+from langfuse_otel._litellm.trust import OF_A_TRACE, distrusted
+
+# What the client says of itself, in each of the places that LiteLLM has for it.
+CHOSEN = {name: f"the {name}" for name in FIELDS}
+REQUEST = {"headers": {"traceparent": "00-1-2-01"}, "body": {}, "url": "http://proxy"}
+PAYLOAD = {
+    "trace_id": "chosen",
+    "end_user": "chosen",
+    "metadata": {"user_api_key_end_user_id": "chosen", "user_api_key_alias": "team-a"},
+}
+
+
+def proxied(known: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a request to the proxy that chooses all it can."""
+    metadata = {"user_api_key_hash": "hash", "requester_metadata": CHOSEN, **known}
+    return a_call(
+        litellm_trace_id="chosen",
+        user="chosen",
+        litellm_params={"metadata": metadata, "proxy_server_request": REQUEST},
+        standard_logging_object=PAYLOAD,
+    )
+
+
+def test_calls_of_the_program() -> None:
+    """What the program says itself is believed."""
+    call = read_call(a_call(CHOSEN, user="u"), None)
+
+    assert distrusted(call) is call
+
+
+def test_fields() -> None:
+    """The fields that choose a trace are gone, those that do not stay."""
+    call = distrusted(read_call(proxied({}), None))
+
+    assert call.fields.keys() == {*FIELDS} - OF_A_TRACE
+    assert call.fields["version"] == "the version"
+
+
+def test_pinned_fields() -> None:
+    """What the operator pinned to the key stays."""
+    known = {"user_api_key_metadata": {"langfuse_session_id": "of the key"}}
+    call = distrusted(read_call(proxied(known), None))
+
+    assert OF_A_TRACE & call.fields.keys() == {"session_id"}
+    assert call.text("session_id") == "of the key"
+
+
+def test_beside_the_metadata() -> None:
+    """User, trace and request are gone as well; the trace is made of the call's id and the key."""
+    call = distrusted(read_call(proxied({}), None))
+
+    assert call.kwargs["user"] is None
+    assert call.kwargs["litellm_trace_id"] == "call-1|hash"
+    assert call.payload["end_user"] is None
+    assert call.payload["metadata"] == {
+        "user_api_key_end_user_id": None,
+        "user_api_key_alias": "team-a",
+    }
+    assert call.params["proxy_server_request"] is None
+
+
+def test_the_rest() -> None:
+    """Nothing else of the call is changed."""
+    before = read_call(proxied({}), "answer")
+    after = distrusted(before)
+
+    assert (after.response, after.failed) == ("answer", before.failed)
+    assert {**after.kwargs, "user": "chosen", "litellm_trace_id": "chosen"} == before.kwargs
+    assert {**after.payload, "end_user": "chosen", "metadata": PAYLOAD["metadata"]} == PAYLOAD
+    assert {**after.params, "proxy_server_request": REQUEST} == before.params
+
+
+@pytest.mark.parametrize("inlet", ["metadata", "litellm_metadata"])
+@pytest.mark.parametrize("name", ["user_api_key_hash", "user_api_key"])
+def test_known_by_the_key(inlet: str, name: str) -> None:
+    """A request is known by the key that the proxy notes, also where it notes no request."""
+    metadata = {name: "hash", "session_id": "chosen"}
+    call = distrusted(read_call(a_call(litellm_params={inlet: metadata}), None))
+
+    assert call.text("session_id") is None
