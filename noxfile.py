@@ -74,6 +74,17 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def mutate(session: nox.Session) -> None:
+    """Change the pure modules, and see that a test fails: all, or `-- identity attributes`."""
+    _install(session, "mutation", "[dev,openai,proxy]")
+    changed = [f"langfuse_otel.*{name}.x*" for name in session.posargs]
+    # pytest begins anew for each change: with the two plugins that pyproject.toml names for it.
+    quick = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    session.run("mutmut", "run", "--max-children", "1", *changed, env=OFFLINE | quick)
+    session.run("python", "docs/mutants.py")
+
+
+@nox.session
 def matrix(session: nox.Session) -> None:
     """Try the versions of LiteLLM, OpenTelemetry and Python together: `-- --help` names the ways."""
     session.install("-e", ".", "uv>=0.9")

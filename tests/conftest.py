@@ -29,6 +29,16 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile(
     "fuzz", hypothesis.settings.get_profile("patient"), max_examples=800, print_blob=True
 )
+# The same few examples for each mutant, and the first that fails is enough.
+hypothesis.settings.register_profile(
+    "mutation",
+    hypothesis.settings.get_profile("patient"),
+    derandomize=True,
+    database=None,
+    max_examples=15,
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+    stateful_step_count=20,
+)
 hypothesis.settings.load_profile("patient")
 
 OURS = ("LANGFUSE_", "OTEL_", "LITELLM_")
