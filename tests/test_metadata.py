@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -10,6 +11,11 @@ from hypothesis import strategies as st
 
 from langfuse_otel._litellm.limits import MAX_METADATA, short_text
 from langfuse_otel._litellm.metadata import FIELDS, call_metadata, decisive, from_headers
+
+
+class Seven(Enum):
+    SEVEN = 7
+
 
 EXAMPLES = {name: f"the {name}" for name in FIELDS}
 
@@ -296,8 +302,10 @@ def test_settled(asked: dict[str, Any], pinned: dict[str, Any], expected: dict[s
         ({"a": (1,)}, {"a": [1]}, 9),
         (["x" * 501], [short_text("x" * 501)], 505),
         (b"a", "YQ==", 6),
+        (b"a" * 600, short_text("YWFh" * 200), 802),
+        (Seven.SEVEN, 7, 1),
     ],
-    ids=["text", "number", "float", "mapping", "list", "bytes"],
+    ids=["text", "number", "float", "mapping", "list", "bytes", "many-bytes", "enum"],
 )
 def test_what_is_kept(value: object, kept: object, size: int) -> None:
     """A value is kept as it will be shown, a copy that nobody changes, and its size is counted."""

@@ -82,7 +82,7 @@ def test_bounded(
     """So many causes are remembered, and the oldest forgotten."""
     monkeypatch.setattr(module, "MAX_CAUSES", 2)
     notices = Notices(clock)
-    for where in "abcca":
+    for where in "ababca":
         notices.warn(where, "HTTP 500", "x")
 
     assert [message[15] for message in caplog.messages] == ["a", "b", "c", "a"]

@@ -32,6 +32,7 @@ NEW = "newer than 1.109.1, the newest that is tested"
         ("1.110.0rc1", NEW),
         ("2.0", NEW),
         ("1.75.6.post1", ""),
+        ("1.75.6.1", ""),
         ("1.76.0", "between versions that are tested, 1.75.6 and 1.80.11"),
         ("1.80.12", "between versions that are tested, 1.80.11 and 1.109.1"),
         ("1.80.11.post2", ""),

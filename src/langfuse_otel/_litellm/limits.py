@@ -35,7 +35,7 @@ def short_text(text: str) -> str:
     if len(text) > MAX_TEXT:
         digest = sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
         text = text[:_KEPT] + _MARKER.format(len(text), digest)
-    return text.replace("\0", "\ufffd") if "\0" in text else text
+    return text.replace("\0", "\ufffd")
 
 
 def short_list(values: list[Any]) -> list[Any]:

@@ -17,22 +17,17 @@ def standing_of(version: str) -> str:
     """
     if _numbers(version) in map(_numbers, LITELLM):
         return ""
-    oldest, newest = LITELLM[0], LITELLM[-1]
-    if _numbers(version) < _numbers(oldest):
-        return f"older than {oldest}, the oldest that is supported"
-    if _numbers(version) > _numbers(newest):
-        return f"newer than {newest}, the newest that is tested"
-    return f"between versions that are tested, {_neighbours(version)}"
+    above = bisect(LITELLM, _numbers(version), key=_numbers)
+    if above == 0:
+        return f"older than {LITELLM[0]}, the oldest that is supported"
+    if above == len(LITELLM):
+        return f"newer than {LITELLM[-1]}, the newest that is tested"
+    return f"between versions that are tested, {LITELLM[above - 1]} and {LITELLM[above]}"
 
 
 def is_supported(version: str) -> bool:
     """Whether a version of LiteLLM is none of the too old ones."""
     return _numbers(version) >= _numbers(LITELLM[0])
-
-
-def _neighbours(version: str) -> str:
-    above = bisect(LITELLM, _numbers(version), key=_numbers)
-    return f"{LITELLM[above - 1]} and {LITELLM[above]}"
 
 
 def _numbers(version: str) -> tuple[int, ...]:
