@@ -58,11 +58,11 @@ class Notices:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._last: dict[tuple[str, str], tuple[float, int]] = {}
+        self._last: dict[tuple[str, ...], tuple[float, int]] = {}
 
     def warn(self, where: str, reason: str, what: str) -> None:
         """Log that for this `reason` this happened (`what`) `where`, unless it was said lately."""
-        key = where, " ".join(reason.split()[:2])
+        key = (where, *reason.split()[:2])
         with self._lock:
             now = self._clock()
             at, unsaid = self._last.get(key, (-EVERY_S, 0))
