@@ -37,7 +37,6 @@ hypothesis.settings.register_profile(
     database=None,
     max_examples=15,
     phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
-    stateful_step_count=20,
 )
 hypothesis.settings.load_profile("patient")
 
