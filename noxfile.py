@@ -129,7 +129,9 @@ def package(session: nox.Session) -> None:
 def constraints(session: nox.Session) -> None:
     """Write the newest versions that go together into `constraints.txt`, for every Python."""
     session.install("uv>=0.9")
-    groups = [f"--group={name}" for name in ("lint", "types", "coverage", "docs", "package")]
+    groups = [
+        f"--group={name}" for name in ("lint", "types", "coverage", "docs", "mutation", "package")
+    ]
     form = ["--universal", "--python-version=3.10", "--no-annotate", "--no-header", "--quiet"]
     out = ["--all-extras", "--upgrade", "--output-file=constraints.txt"]
     session.run("uv", "pip", "compile", "pyproject.toml", *form, *groups, *out)
