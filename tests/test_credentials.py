@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import litellm
@@ -247,8 +248,11 @@ def test_no_credential(  # noqa: PLR0917
             except Exception:
                 if not fails and way not in {azure, bedrock, vertex, message}:
                     raise
-        langfuse_otel.flush(0.5)
+        langfuse_otel.flush(0.0)
         house.wait_for(1)
+        deadline = time.monotonic() + 20
+        while not langfuse_otel.stats().spooled and time.monotonic() < deadline:
+            langfuse_otel.flush(0.05)
     kept = [body_of(file) or b"" for file in tmp_path.rglob("*.request")]
     said = [record.getMessage() for record in caplog.records if record.name == "langfuse_otel"]
 

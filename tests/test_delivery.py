@@ -225,7 +225,8 @@ def test_lanes_are_bounded() -> None:
     numbers = range(1, 9)
     for number in numbers:
         delivery.submit(an_item(number, output="x" * 1_000))
-        delivery.flush(0.01)
+        delivery.flush(0.0)
+        until(lambda: not delivery._backlog._queue)
     kept = delivery.stats().queued
 
     assert 0 < kept < len(numbers)
@@ -488,10 +489,10 @@ def test_shutdown_keeps_its_deadline() -> None:
     langfuse.outcomes.extend([TryLater("no answer")] * 1000)
     delivery = delivering(langfuse)
     delivery.submit(an_item(1))
-    delivery.shutdown(0.1)
+    delivery.shutdown(1.0)
 
     assert delivery.stats().dropped == {"shutdown": 1}
-    assert max(langfuse.timeouts) <= 0.1
+    assert max(langfuse.timeouts) <= 1.0
     assert adds_up(delivery)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -59,6 +60,18 @@ def an_ended_process(folder: Path, *bodies: bytes, address: Address = ONE.addres
     return left
 
 
+def keep_on_disk(delivery: Delivery, count: int) -> None:
+    """Send what waits to a server that is down, until so many spans are on disk."""
+    delivery.flush(0.0)
+    until(lambda: delivery.stats().spooled == count)
+
+
+def is_dealt_with(delivery: Delivery, count: int) -> bool:
+    """Whether so many spans are on disk or were dropped, since it is full."""
+    stats = delivery.stats()
+    return stats.spooled + stats.dropped.get("spool_full", 0) == count
+
+
 def everything(_: Address) -> bool:
     """Know every address."""
     return True
@@ -98,7 +111,7 @@ def test_no_secret(folder: Path) -> None:
     delivery = delivering(Langfuse(DOWN), a_spool(folder))
     delivery.keep(ONE)
     delivery.submit(an_item(1))
-    delivery.flush(0.05)
+    keep_on_disk(delivery, 1)
     [written] = [file.read_bytes() for file in files(folder)]
     token = base64.b64encode(b"pk-lf-1:sk-lf-1")
 
@@ -333,7 +346,8 @@ def test_the_oldest_goes_when_it_is_full(folder: Path, caplog: pytest.LogCapture
     numbers = range(1, 9)
     for number in numbers:
         delivery.submit(an_item(number, output="x" * 1_500))
-        delivery.flush(0.01)
+        delivery.flush(0.0)
+        until(partial(is_dealt_with, delivery, number))
         assert sum(file.stat().st_size for file in files(folder)) <= 10_000
     dropped = delivery.stats().dropped["spool_full"]
     langfuse.outcomes.clear()
@@ -351,9 +365,10 @@ def test_what_never_fits_drops_no_other(folder: Path) -> None:
     delivery = delivering(langfuse, a_spool(folder, 10_000), flush_at=1, compress=False)
     delivery.keep(ONE)
     delivery.submit(an_item(1))
-    delivery.flush(0.01)
+    keep_on_disk(delivery, 1)
     delivery.submit(an_item(2, output="x" * 20_000))
-    delivery.flush(0.01)
+    delivery.flush(0.0)
+    until(lambda: len(langfuse.posts) > 1)
 
     assert (delivery.stats().spooled, delivery.stats().queued) == (1, 1)
     langfuse.outcomes.clear()
@@ -400,13 +415,14 @@ def test_the_folder_vanishes(folder: Path) -> None:
     delivery = delivering(langfuse, a_spool(folder))
     delivery.keep(ONE)
     delivery.submit(an_item(1))
-    delivery.flush(0.05)
+    keep_on_disk(delivery, 1)
     [file] = files(folder)
     for path in (file, file.parent / "lock", file.parent, folder):
         path.rmdir() if path.is_dir() else path.unlink()
     langfuse.gate.clear()
     delivery.submit(an_item(2))
-    delivery.flush(0.05)
+    delivery.flush(0.0)
+    until(lambda: bool(files(folder)))
 
     assert len(files(folder)) == 1
     langfuse.gate.set()
@@ -555,7 +571,7 @@ def test_other_destinations_wait_in_memory(folder: Path) -> None:
     delivery.keep(ONE)
     delivery.submit(an_item(1, ONE))
     delivery.submit(an_item(2, TWO))
-    delivery.flush(0.05)
+    keep_on_disk(delivery, 1)
 
     assert (delivery.stats().spooled, delivery.stats().queued) == (1, 1)
     assert [found.address for found in waiting(folder)] == [ONE.address]
@@ -569,11 +585,11 @@ def test_a_child_has_a_folder_of_its_own(folder: Path) -> None:
     delivery = delivering(langfuse, a_spool(folder))
     delivery.keep(ONE)
     delivery.submit(an_item(1))
-    delivery.flush(0.05)
+    keep_on_disk(delivery, 1)
     child = os.fork()
     if child == 0:
         delivery.submit(an_item(2))
-        delivery.flush(0.05)
+        keep_on_disk(delivery, 1)
         os._exit(0 if len(waiting(folder)) == 2 else 1)
     _, status = os.waitpid(child, 0)
 

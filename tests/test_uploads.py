@@ -353,7 +353,8 @@ def test_one_of_two() -> None:
     api.open.clear()
     delivery = delivering(api)
     delivery.submit(an_item(1, PNG, WAV))
-    assert not delivery.flush(0.2)
+    assert not delivery.flush(0.0)
+    assert until(lambda: delivery.stats().media.failed)
     before = delivery.stats().media
     api.open.set()
     assert delivery.flush(SOON_S)
@@ -381,11 +382,12 @@ def test_span_does_not_wait() -> None:
     delivery = delivering(api)
     delivery.submit(an_item(1))
 
-    assert not delivery.flush(0.2)
+    assert not delivery.flush(0.0)
+    assert until(lambda: delivery.stats().sent)
     assert (api.arrived, delivery.stats().sent, delivery.stats().media.waiting) == ([1], 1, 1)
     delivery.submit(Queued(ONE, 1, an_item(2, media="media").encode))
-    assert not delivery.flush(0.2)
-    assert api.arrived == [1, 2]
+    assert not delivery.flush(0.0)
+    assert until(lambda: api.arrived == [1, 2])
     api.open.set()
     assert delivery.flush(SOON_S)
     assert delivery.stats().media.uploaded == 1
@@ -446,6 +448,8 @@ def test_end_of_the_process() -> None:
     api.open.clear()
     delivery = delivering(api)
     delivery.submit(an_item(1))
+    delivery.flush(0.0)
+    assert until(lambda: delivery.stats().sent)
     delivery.shutdown(0.2)
 
     assert api.arrived == [1]
