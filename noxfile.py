@@ -19,6 +19,8 @@ OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 EPOCH = {"SOURCE_DATE_EPOCH": "1767225600"}
 # What a green run was made of; `nox -s constraints` makes it anew.
 CONSTRAINTS = ("-c", "constraints.txt")
+# A third worker for two cores: one is waiting for a process, as a rule.
+PARALLEL = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -50,15 +52,14 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest: `nox -s tests -- -k stream`."""
     _install(session, "tests", "[dev,openai,proxy]")
-    arguments = session.posargs or ["-n", "2", "--dist", "loadfile"]
-    session.run("pytest", *arguments, env=OFFLINE)
+    session.run("pytest", *(session.posargs or PARALLEL), env=OFFLINE)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Run the tests and show which lines and branches none of them reaches."""
     _install(session, "coverage", "[dev,openai,proxy]")
-    session.run("pytest", "-n", "2", "--dist", "loadfile", "--cov", env=OFFLINE)
+    session.run("pytest", *PARALLEL, "--cov", env=OFFLINE)
 
 
 @nox.session

@@ -53,6 +53,8 @@ LISTS = (
     "_async_failure_callback",
 )
 
+STARTING_PROGRAMS = frozenset({"a_proxy", "a_cold_proxy", "run_program", "run_cold_program"})
+
 # LiteLLM asks the network for its price list when it is imported, unless this is set.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
@@ -61,6 +63,13 @@ def pytest_report_header() -> str:
     """Name the versions that decide what a failure means."""
     names = ("litellm", "opentelemetry-sdk", "httpx", "pydantic")
     return "  ".join(f"{name} {version(name)}" for name in names)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files that start programs first: they take longest, and no worker shall end with one alone."""
+    items.sort(
+        key=lambda item: STARTING_PROGRAMS.isdisjoint(vars(item.getparent(pytest.Module).obj))
+    )
 
 
 @pytest.fixture(autouse=True)

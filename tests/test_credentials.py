@@ -219,6 +219,12 @@ def found_in(*texts: object) -> str:
     return everything[max(0, at - 90) : at + 60] if at >= 0 else ""
 
 
+def is_half_delivered() -> bool:
+    """Whether one host has taken its spans, and those for the other stay on disk."""
+    stats = langfuse_otel.stats()
+    return stats.sent > 0 and stats.spooled > 0 and bool(stats.last_error)
+
+
 @pytest.mark.parametrize("fails", [False, True], ids=["answers", "fails"])
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_no_credential(  # noqa: PLR0917
@@ -251,7 +257,7 @@ def test_no_credential(  # noqa: PLR0917
         langfuse_otel.flush(0.0)
         house.wait_for(1)
         deadline = time.monotonic() + 20
-        while not langfuse_otel.stats().spooled and time.monotonic() < deadline:
+        while not is_half_delivered() and time.monotonic() < deadline:
             langfuse_otel.flush(0.05)
     kept = [body_of(file) or b"" for file in tmp_path.rglob("*.request")]
     said = [record.getMessage() for record in caplog.records if record.name == "langfuse_otel"]
