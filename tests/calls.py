@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from litellm.types.utils import Choices, Message, ModelResponse, Usage
 
-from langfuse_otel._litellm.observation import NO_DEFAULTS, observation_from, snapshot_of
+from langfuse_otel._litellm.observation import NO_DEFAULTS, observation_from
 from langfuse_otel._litellm.redaction import SHOWN, Hidden
+from langfuse_otel._litellm.snapshot import snapshot_of
 from langfuse_otel._records import ONLY_ATTEMPT, Attempt, Defaults
 
 if TYPE_CHECKING:

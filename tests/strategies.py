@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from langfuse_otel._litellm.metadata import FIELDS
+from langfuse_otel._litellm.names import FIELDS
 
 # A property is asked of a quarter of the profile's examples; they share the fixtures of its test.
 bounded = settings(

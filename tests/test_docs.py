@@ -13,7 +13,7 @@ import pytest
 from langfuse_otel import __version__
 from langfuse_otel._delivery.counts import Stats
 from langfuse_otel._litellm.content import KINDS
-from langfuse_otel._litellm.metadata import FIELDS
+from langfuse_otel._litellm.names import FIELDS
 from langfuse_otel._litellm.trace import DOCUMENTED
 from langfuse_otel._litellm.usage import _INPUT_PARTS, _OUTPUT_PARTS
 from langfuse_otel._litellm.versions import LITELLM, OPENTELEMETRY

@@ -129,13 +129,14 @@ def test_mask_of_a_later_attempt() -> None:
     call_masks.note(with_mask(shout))
     call_masks.note(with_mask(None))
     call_masks.note(with_mask(shout, None))
-    own = mask_of_call(read_call(a_call(litellm_trace_id="t"), "answer"))
+    remembered = call_masks.noted(a_call(litellm_trace_id="t"))
+    own = mask_of_call(read_call(with_mask(str.lower), "answer"), remembered)
 
-    assert own is not None
-    assert own("a", "input") == "A"
-    assert mask_of_call(read_call(a_call(litellm_trace_id="other"), "answer")) is None
-    assert mask_of_call(read_call(a_call(litellm_trace_id=None), "answer")) is None
-    assert mask_of_call(read_call(with_mask(str.lower), "answer"))("A", "input") == "a"  # type: ignore[misc]
+    assert remembered is shout
+    assert mask_of_call(read_call(a_call(), "answer"), remembered)("a", "input") == "A"  # type: ignore[misc]
+    assert own("A", "input") == "a"  # type: ignore[misc]
+    assert call_masks.noted(a_call(litellm_trace_id="other")) is None
+    assert call_masks.noted(a_call(litellm_trace_id=None)) is None
 
 
 def test_masks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,6 +144,6 @@ def test_masks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_masks, "MAX_CALLS", 2)
     for trace_id in "abc":
         call_masks.note(with_mask(shout, trace_id))
-    calls = (read_call(a_call(litellm_trace_id=trace_id), "answer") for trace_id in "abc")
+    found = [call_masks.noted(a_call(litellm_trace_id=trace_id)) for trace_id in "abc"]
 
-    assert [mask_of_call(call) is not None for call in calls] == [False, True, True]
+    assert found == [None, shout, shout]

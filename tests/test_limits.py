@@ -21,8 +21,8 @@ from langfuse_otel._litellm.limits import (
     short_text,
     small_metadata,
 )
-from langfuse_otel._litellm.metadata import FIELDS
-from langfuse_otel._litellm.observation import snapshot_of
+from langfuse_otel._litellm.names import FIELDS
+from langfuse_otel._litellm.snapshot import snapshot_of
 from langfuse_otel._spans.identity import identify
 
 HUGE = "x" * 1_000_000

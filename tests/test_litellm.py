@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls import ENDED, MESSAGES, STARTED, a_call, a_response, observation_of, observed
-from langfuse_otel._litellm.metadata import FIELDS
+from langfuse_otel._litellm.names import FIELDS
 from langfuse_otel._litellm.observation import (
     is_cut_short,
     is_unauthenticated,
     observation_from,
-    snapshot_of,
 )
+from langfuse_otel._litellm.snapshot import snapshot_of
 from langfuse_otel._records import Attempt, Defaults, Parent, Prompt, TraceFields
 from langfuse_otel._spans.identity import identify
 

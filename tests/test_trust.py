@@ -8,7 +8,7 @@ import pytest
 
 from calls import a_call
 from langfuse_otel._litellm.call import read_call
-from langfuse_otel._litellm.metadata import FIELDS
+from langfuse_otel._litellm.names import FIELDS
 from langfuse_otel._litellm.trust import OF_A_TRACE, distrusted
 
 # What the client says of itself, in each of the places that LiteLLM has for it.

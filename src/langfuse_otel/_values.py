@@ -8,6 +8,13 @@ from uuid import UUID
 
 from langfuse_otel._text import clean, digits
 
+_UNCHANGEABLE = (str, int, float, UUID, type(None))
+
+
+def is_unchangeable(value: object) -> bool:
+    """Whether nobody can change a value, so that it may be read later."""
+    return isinstance(value, _UNCHANGEABLE)
+
 
 def mapping_of(value: object) -> Mapping[str, Any]:
     """Return a mapping, an empty one for anything else."""

@@ -27,7 +27,6 @@ from langfuse_otel._litellm.observation import (
     is_proxied,
     is_unauthenticated,
     observation_from,
-    snapshot_of,
     unread_observation_of,
 )
 from langfuse_otel._litellm.redaction import (
@@ -38,6 +37,7 @@ from langfuse_otel._litellm.redaction import (
     hidden_of,
     is_redacted,
 )
+from langfuse_otel._litellm.snapshot import snapshot_of
 from langfuse_otel._litellm.tenants import tenant_of
 from langfuse_otel._pipeline import Pipeline
 from langfuse_otel._read_settings import read_settings

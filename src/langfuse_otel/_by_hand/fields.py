@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
-from langfuse_otel._litellm.observation import nanoseconds_of
+from langfuse_otel._litellm.snapshot import nanoseconds_of
 from langfuse_otel._litellm.trace import MAX_NAME, prompt_from
 from langfuse_otel._litellm.usage import cost_of, is_cost, tokens, usage_of
 from langfuse_otel._records import Level, Observation

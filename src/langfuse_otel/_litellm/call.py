@@ -33,15 +33,28 @@ class Call(NamedTuple):
         return None if value is None else text_of(value)
 
 
+def has_failed(kwargs: Mapping[str, Any], response: object) -> bool:
+    """Whether the call did; without a response it did."""
+    return response is None or _payload(kwargs).get("status") == "failure"
+
+
 def read_call(kwargs: Mapping[str, Any], response: object) -> Call:
     """Return the call that LiteLLM's dictionary and response are about; None: it failed."""
-    payload = mapping_of(kwargs.get("standard_logging_object"))
     params = mapping_of(kwargs.get("litellm_params"))
-    failed = response is None or payload.get("status") == "failure"
-    return Call(kwargs, response, payload, params, call_metadata(params), failed)
+    failed = has_failed(kwargs, response)
+    return Call(kwargs, response, _payload(kwargs), params, call_metadata(params), failed)
 
 
 def call_id_of(kwargs: Mapping[str, Any]) -> str | None:
     """Return LiteLLM's id of the call that these callback arguments are about, made short."""
     found = text_of(kwargs.get("litellm_call_id"))
     return short_text(found) if found else None
+
+
+def id_of(kwargs: Mapping[str, Any]) -> str:
+    """Return LiteLLM's id of a call, "" where it has none."""
+    return call_id_of(kwargs) or text_of(_payload(kwargs).get("id")) or ""
+
+
+def _payload(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    return mapping_of(kwargs.get("standard_logging_object"))

@@ -37,9 +37,12 @@ def note(kwargs: Mapping[str, Any]) -> None:
             _functions.popitem(last=False)
 
 
-def mask_of_call(call: Call) -> Mask | None:
-    """Return the mask that the caller gave with a call; None if none."""
-    given = call.params.get(_MOVED) or call.fields.get("masking_function")
-    if not given and _functions:
-        given = _functions.get(text_of(call.kwargs.get("litellm_trace_id")) or "")
+def noted(kwargs: Mapping[str, Any]) -> object:
+    """Return the masking function that is remembered for a call; None if none."""
+    return _functions.get(text_of(kwargs.get("litellm_trace_id")) or "") if _functions else None
+
+
+def mask_of_call(call: Call, remembered: object = None) -> Mask | None:
+    """Return the mask that the caller gave with a call, or that was remembered; None if none."""
+    given = call.params.get(_MOVED) or call.fields.get("masking_function") or remembered
     return mask_of_texts(given) if given else None

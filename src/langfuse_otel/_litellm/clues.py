@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._litellm.call import Call, call_id_of, read_call
+from langfuse_otel._litellm.call import Call, call_id_of, id_of, read_call
 from langfuse_otel._litellm.limits import short_text
 from langfuse_otel._litellm.metadata import decisive
 from langfuse_otel._litellm.trust import distrusted
@@ -84,7 +84,7 @@ def clues_from(
 ) -> Clues:
     """Return what a call says of its trace; see `Clues`. `ignores_context`: no span is joined."""
     clues = Clues(
-        call_id=id_of(call),
+        call_id=id_of(call.kwargs),
         started_ns=started_ns,
         trace_id=call.text("trace_id"),
         existing_trace_id=call.text("existing_trace_id"),
@@ -98,11 +98,6 @@ def clues_from(
     )
     is_alone = ignores_context or is_true(call.fields.get("ignore_context_propagation"))
     return without_context(clues) if is_alone else clues
-
-
-def id_of(call: Call) -> str:
-    """Return LiteLLM's id of a call, "" where it has none."""
-    return call_id_of(call.kwargs) or text_of(call.payload.get("id")) or ""
 
 
 def _remote(call: Call) -> Parent | None:

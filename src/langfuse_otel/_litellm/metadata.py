@@ -11,50 +11,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from uuid import UUID
 
+from langfuse_otel._litellm.held import Held, opened
 from langfuse_otel._litellm.limits import MAX_METADATA, short_list, short_text, small_metadata
-from langfuse_otel._text import json_text
-from langfuse_otel._values import mapping_of
-
-# Fields that mean something to Langfuse. Each may be written with the prefix `langfuse_`, too.
-FIELDS = (
-    "generation_name",
-    "generation_id",
-    "parent_observation_id",
-    "version",
-    "trace_id",
-    "trace_name",
-    "trace_user_id",
-    "session_id",
-    "tags",
-    "trace_metadata",
-    "trace_version",
-    "trace_release",
-    "trace_public",
-    "existing_trace_id",
-    "update_trace_keys",
-    "prompt",
-    "prompt_name",
-    "prompt_version",
-    "mask_input",
-    "mask_output",
-    "masking_function",
-    "debug_langfuse",
-    "ignore_context_propagation",
+from langfuse_otel._litellm.names import (
+    IDENTITY,
+    KEY,
+    KNOWN,
+    NAMES,
+    PREFIX,
+    PROXYS,
+    ROUTERS,
+    is_foreign,
 )
-PREFIX = "langfuse_"
-
-# What the proxy knows of the key, by the beginning of its names.
-IDENTITY = "user_api_key"
-KEY = "user_api_key_hash"
-KNOWN = frozenset({KEY, "user_api_key_metadata", "user_api_key_team_metadata"})
-
-# Other spellings: LangChain's, and that of LiteLLM's per-request settings.
-_ALIASES = {"langfuse_user_id": "trace_user_id", "langfuse_public": "trace_public"}
-_NAMES = {name: name for name in FIELDS} | {PREFIX + name: name for name in FIELDS} | _ALIASES
-
-_UNCHANGEABLE = (str, int, float, UUID)
+from langfuse_otel._text import json_text
+from langfuse_otel._values import is_unchangeable, mapping_of
 
 # Fields that say the same thing in several ways: of those the operator's alone count.
 _TOGETHER = (
@@ -74,128 +45,65 @@ _DECISIVE = frozenset(
     {*_DECIDING, *(PREFIX + name for name in _DECIDING), *KNOWN, "inherited_tags"}
 )
 
-# What LiteLLM's router and SDK put into the caller's metadata ...
-_ROUTERS = frozenset(
-    {
-        "api_base",
-        "attempted_fallbacks",
-        "attempted_retries",
-        "caching_groups",
-        "deployment",
-        "deployment_model_name",
-        "file_checksum",
-        "file_name",
-        "headers",
-        "hidden_params",
-        "llm_api_timing_windows",
-        "max_retries",
-        "model_group",
-        "model_group_alias",
-        "model_group_size",
-        "model_info",
-        "original_model_group",
-        "previous_models",
-        "standard_logging_guardrail_information",
-    }
-)
-# ... and its proxy beside that.
-_PROXYS = _ROUTERS | {
-    "actor_agent_id",
-    "agent_execution_mode",
-    "agent_id",
-    "applied_guardrails",
-    "billing_agent_id",
-    "caller_tags",
-    "endpoint",
-    "global_max_parallel_requests",
-    "guardrails",
-    "inherited_tags",
-    "queue_time_seconds",
-    "requester_custom_headers",
-    "requester_ip_address",
-    "requester_metadata",
-    "spend_logs_metadata",
-    "target_agent_id",
-    "usage_object",
-    "used_client_oauth_token",
-    "user_agent",
-    "verified_human_user_id",
-}
-# What begins with these is LiteLLM's, or may be a credential of ours.
-_RESERVED_PREFIXES = (
-    "litellm_",
-    "_litellm_",
-    "_routing_",
-    IDENTITY,
-    "user_api_end_user",
-    PREFIX,
-)
-
 
 class CallMetadata(NamedTuple):
     """`fields` by their names in `FIELDS`; `rest` is everything else that the caller gave.
 
-    `pinned`: the fields that the proxy's operator settled; `key`: the hash of the proxy's key;
-    `size`: about the bytes that all of it holds.
+    `pinned`: the fields that the proxy's operator settled; `key`: the hash of the proxy's key.
     """
 
     fields: Mapping[str, Any]
     rest: Mapping[str, Any]
     pinned: frozenset[str] = frozenset()
     key: str | None = None
-    size: int = 0
 
 
 def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
-    """Return what the caller said in the metadata of a call.
+    """Return what the caller said in the metadata of a call, as much of it as is held.
 
     Args:
-        params: LiteLLM's `litellm_params` of the call.
+        params: LiteLLM's `litellm_params` of the call, or what was held of them.
     """
     request = mapping_of(params.get("proxy_server_request"))
     known = _known(params)
     inlets = _proxy_inlets(params, request, known) if request else _sdk_inlets(params)
-    foreign = _PROXYS if request else _ROUTERS
+    foreign = PROXYS if request else ROUTERS
     fields: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     for inlet in filter(None, inlets):
         fields |= _fields(inlet)
         rest |= {
-            key: value
+            key: opened(value)
             for key, value in inlet.items()
-            if value is not None and key not in _NAMES and not _is_foreign(key, foreign)
+            if value is not None and key not in NAMES and not is_foreign(key, foreign)
         }
     pinned = _pinned(known) if known else {}
     settled = _settled(fields, pinned, known)
-    kept = {
-        name: (value, 0) if name == "prompt" else _kept(value) for name, value in settled.items()
-    }
-    size = sum(kept_size for _, kept_size in kept.values())
-    kept_rest, rest_size = _kept(rest) if rest else (rest, 0)
     return CallMetadata(
-        {name: value for name, (value, _) in kept.items()},
-        kept_rest,
+        {name: v if name == "prompt" else _short(v) for name, v in settled.items()},
+        _small(rest) if rest else rest,
         frozenset(pinned),
         known.get(KEY),
-        size + rest_size,
     )
 
 
-def _kept(value: Any) -> tuple[Any, int]:
-    """A copy of what the caller may change later, as large as it may be, and about its size.
-
-    What is no JSON is there as it will be shown.
-    """
+def _short(value: Any) -> Any:
+    """A value as large as it may be; what is no JSON is there as it will be shown."""
     if isinstance(value, str):
-        return short_text(value), 0
-    if isinstance(value, _UNCHANGEABLE):
-        return value, 0
-    text = json_text(value)
-    copy = json.loads(text)
-    if isinstance(copy, dict):
-        return small_metadata(copy, len(text)), min(len(text), MAX_METADATA)
-    held = short_list(copy) if isinstance(copy, list) else copy
-    return (short_text(held) if isinstance(held, str) else held), min(len(text), MAX_METADATA)
+        return short_text(value)
+    if is_unchangeable(value):
+        return value
+    text = value.text if isinstance(value, Held) else json_text(value)
+    shown = json.loads(text)
+    if isinstance(shown, dict):
+        return small_metadata(shown, len(text))
+    kept = short_list(shown) if isinstance(shown, list) else shown
+    return short_text(kept) if isinstance(kept, str) else kept
+
+
+def _small(rest: Mapping[str, Any]) -> Mapping[str, Any]:
+    text = json_text(rest)
+    return rest if len(text) <= MAX_METADATA else small_metadata(json.loads(text), len(text))
 
 
 def decisive(metadata: object) -> dict[str, Any]:
@@ -220,11 +128,14 @@ def _proxy_inlets(
     """
     merged = {**mapping_of(params.get("litellm_metadata")), **mapping_of(params.get("metadata"))}
     body = mapping_of(request.get("body"))
-    tags = _tags((known or merged).get("tags"), known.get("inherited_tags"))
+    tags = _tags(opened((known or merged).get("tags")), known.get("inherited_tags"))
     return (
         from_headers(mapping_of(request.get("headers"))),
         mapping_of(body.get("litellm_metadata")),
-        {**mapping_of(merged.get("requester_metadata")), **({"tags": tags} if tags else {})},
+        {
+            **mapping_of(opened(merged.get("requester_metadata"))),
+            **({"tags": tags} if tags else {}),
+        },
     )
 
 
@@ -270,7 +181,7 @@ def _settled(
     if "existing_trace_id" not in pinned and (pinned or known.get("inherited_tags")):
         continued = settled.pop("existing_trace_id", None)
         settled |= {"trace_id": continued} if continued and "trace_id" not in settled else {}
-    if isinstance(given := settled.get("trace_metadata"), Mapping):
+    if isinstance(given := opened(settled.get("trace_metadata")), Mapping):
         settled["trace_metadata"] = {k: v for k, v in given.items() if not _is_identity(k)}
     return settled
 
@@ -289,7 +200,7 @@ def from_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: _header_value(key, value)
         for key, value in named.items()
-        if key in _NAMES and key.startswith(PREFIX)
+        if key in NAMES and key.startswith(PREFIX)
     }
 
 
@@ -308,9 +219,5 @@ def _header_value(key: str, value: object) -> object:
 
 def _fields(inlet: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of one inlet by their own names; the plain spelling wins over the prefixed."""
-    given = {key: value for key, value in inlet.items() if value is not None and key in _NAMES}
-    return {_NAMES[key]: given.get(_NAMES[key], value) for key, value in given.items()}
-
-
-def _is_foreign(key: object, foreign: frozenset[str]) -> bool:
-    return key in foreign or str(key).startswith(_RESERVED_PREFIXES)
+    given = {key: value for key, value in inlet.items() if value is not None and key in NAMES}
+    return {NAMES[key]: given.get(NAMES[key], value) for key, value in given.items()}

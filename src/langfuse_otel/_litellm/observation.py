@@ -1,35 +1,32 @@
 """Callback arguments of LiteLLM → our record.
 
-LiteLLM's shapes are known here and in the files that this one puts together: `_call` makes them safe
-to read, `_content`, `_metadata`, `_trace`, `_usage`, `_parameters` and `_facts` each read one part.
-They change none of LiteLLM's dictionaries. Data of a missing or wrong type counts as absent: the
+LiteLLM's shapes are known in this room alone: `snapshot` takes a call, `call` makes it safe to read,
+and `content`, `metadata`, `trace`, `usage` and `facts` each read one part, which are put together
+here. None of LiteLLM's dictionaries is changed. Data of a missing or wrong type counts as absent: the
 observation is made with what there is.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from langfuse_otel._litellm import call_masks
 from langfuse_otel._litellm.call import Call, read_call
-from langfuse_otel._litellm.call_masks import mask_of_call
-from langfuse_otel._litellm.clues import clues_from, id_of
-from langfuse_otel._litellm.content import Kind, default_name, kind_of, model_name
+from langfuse_otel._litellm.clues import clues_from
+from langfuse_otel._litellm.content import default_name, kind_of, model_name
 from langfuse_otel._litellm.facts import observation_metadata
-from langfuse_otel._litellm.redaction import REDACTED, SHOWN, Hidden, hidden_of
+from langfuse_otel._litellm.redaction import REDACTED, Hidden, hidden_of
+from langfuse_otel._litellm.snapshot import Snapshot, nanoseconds_of
 from langfuse_otel._litellm.trace import MAX_NAME, documented_of, prompt_of, trace_fields
 from langfuse_otel._litellm.trust import distrusted
 from langfuse_otel._litellm.usage import cost_of, usage_of
-from langfuse_otel._privacy.parameters import model_parameters
+from langfuse_otel._privacy.parameters import without_quoting
 from langfuse_otel._privacy.secrets import without_secrets
 from langfuse_otel._records import (
-    ONLY_ATTEMPT,
-    Attempt,
     Defaults,
     Json,
     Level,
-    Mask,
     Observation,
     Parent,
 )
@@ -46,77 +43,6 @@ UNREAD = "The stream was not read to its end."
 LITELLMS_REDACTED = {"text": json.loads(REDACTED)}
 
 
-class Snapshot(NamedTuple):
-    """A finished call, taken so that no later change of the caller's objects reaches it.
-
-    What may change is JSON text here. LiteLLM's own data, which nobody changes, waits to be read by
-    `observation_from`, in a thread that no caller waits for.
-    """
-
-    call: Call
-    attempt: Attempt
-    started_ns: int
-    ended_ns: int
-    completion_started_ns: int | None
-    input: Json | None
-    output: Json | None
-    parameters: Json | None
-    hidden: Hidden
-    mask: Mask | None
-
-    @property
-    def call_id(self) -> str:
-        """LiteLLM's id of the call."""
-        return id_of(self.call)
-
-    @property
-    def size(self) -> int:
-        """About how many bytes it holds: the content, and a constant for the rest."""
-        texts = self.input, self.output, self.parameters
-        return 2_000 + self.call.metadata.size + sum(len(text) for text in texts if text)
-
-
-def snapshot_of(
-    kwargs: Mapping[str, Any],
-    response: object,
-    started: object,
-    ended: object,
-    attempt: Attempt = ONLY_ATTEMPT,
-    *,
-    switched: Hidden = SHOWN,
-    said: object = None,
-) -> Snapshot:
-    """Take a finished call; what is hidden of it is not even read.
-
-    Args:
-        kwargs: the dictionary that LiteLLM hands to every callback (`model_call_details`).
-        response: LiteLLM's response object; None where the call failed.
-        started: start of the call, a datetime.
-        ended: end of the call, a datetime.
-        attempt: which one it was, if LiteLLM repeated the call.
-        switched: what settings and switches hide of it.
-        said: what a stream had said before it failed.
-    """
-    call = read_call(dict(kwargs), response)
-    kind = kind_of(kwargs)
-    began = nanoseconds_of(started) or nanoseconds_of(kwargs.get("start_time"))
-    started_ns = max(began, nanoseconds_of(attempt.started))
-    hidden = hidden_of(call, switched)
-    answer = said if call.failed else response
-    return Snapshot(
-        call,
-        attempt,
-        started_ns,
-        max(started_ns, nanoseconds_of(ended)),
-        _completion_start(call, ended),
-        input=hidden.instead if hidden.input else _json(kind.input(kwargs)),
-        output=_output(kind, answer, hidden),
-        parameters=model_parameters(kwargs, are_quoting=not hidden.input),
-        hidden=hidden,
-        mask=mask_of_call(call),
-    )
-
-
 def observation_from(
     taken: Snapshot, ambient: Parent | None = None, defaults: Defaults = NO_DEFAULTS
 ) -> Observation:
@@ -127,7 +53,11 @@ def observation_from(
         ambient: the OpenTelemetry span that was active when the call started.
         defaults: what the settings say.
     """
-    call = taken.call if defaults.trusts_requests else distrusted(taken.call)
+    said = read_call(taken.kwargs, taken.response)
+    hidden = hidden_of(said, taken.switched)
+    given = hidden.instead if hidden.input else taken.input
+    answer = hidden.instead if hidden.output and taken.output else taken.output
+    call = said if defaults.trusts_requests else distrusted(said)
     attempt, kind = taken.attempt, kind_of(call.kwargs)
     is_superseded = call.failed and (attempt.is_repeated or _is_retried(call))
     retries = attempt.number if attempt.is_repeated or is_superseded else None
@@ -138,7 +68,7 @@ def observation_from(
         type=kind.type,
         started_ns=taken.started_ns,
         ended_ns=taken.ended_ns,
-        completion_started_ns=taken.completion_started_ns,
+        completion_started_ns=_completion_start(call, taken.ended_ns),
         clues=clues_from(
             call,
             taken.started_ns,
@@ -148,20 +78,20 @@ def observation_from(
             ignores_context=defaults.ignores_context,
         ),
         model=model_name(call.kwargs),
-        model_parameters=taken.parameters,
-        input=taken.input,
-        output=taken.output,
+        model_parameters=without_quoting(taken.parameters) if hidden.input else taken.parameters,
+        input=given,
+        output=answer,
         usage=usage,
         cost=_cost(call, usage) if kind.has_usage else None,
         level=_level(call),
-        status_message=_status_message(call, taken.hidden) if call.failed else None,
+        status_message=_status_message(call, hidden) if call.failed else None,
         version=call.text("version") or call.text("trace_version"),
-        metadata=_metadata(call, retries, taken.hidden),
+        metadata=_metadata(call, retries, hidden),
         prompt=prompt_of(call),
         environment=defaults.environment,
-        trace=trace_fields(call, defaults, taken.input, taken.output),
+        trace=trace_fields(call, defaults, given, answer),
         documented=documented_of(call),
-        mask=taken.mask,
+        mask=call_masks.mask_of_call(said, taken.mask),
     )
 
 
@@ -206,16 +136,6 @@ def is_unauthenticated(kwargs: Mapping[str, Any]) -> bool:
     )
 
 
-def _json(value: object) -> Json | None:
-    return None if value is None else json_text(value)
-
-
-def _output(kind: Kind, answer: object, hidden: Hidden) -> Json | None:
-    if answer is None or hidden.output:
-        return None if answer is None else hidden.instead
-    return _json(kind.output(answer))
-
-
 def _is_retried(call: Call) -> bool:
     """Whether LiteLLM repeats the call if it fails: its router does, and `num_retries` says so.
 
@@ -228,15 +148,15 @@ def _is_retried(call: Call) -> bool:
     )
 
 
-def _completion_start(call: Call, ended: object) -> int | None:
+def _completion_start(call: Call, ended_ns: int) -> int | None:
     """LiteLLM sets it for every call; only on a stream it is the arrival of the first chunk.
 
     Where it did not see that one, as of Gemini's own streams, it puts the very end there.
     """
-    started = call.kwargs.get("completion_start_time")
-    if call.failed or not call.kwargs.get("stream") or started == ended:
+    if call.failed or not call.kwargs.get("stream"):
         return None
-    return nanoseconds_of(started) or None
+    began_ns = nanoseconds_of(call.kwargs.get("completion_start_time"))
+    return None if began_ns == ended_ns else began_ns or None
 
 
 def _usage(call: Call) -> object:
@@ -283,10 +203,3 @@ def _metadata(call: Call, retries: int | None, hidden: Hidden) -> Json:
     """A failure's traceback quotes the error."""
     text = json_text(observation_metadata(call, retries, is_quoting=not hidden))
     return without_secrets(text, call.kwargs) if call.failed else text
-
-
-def nanoseconds_of(moment: object) -> int:
-    """Return a datetime as nanoseconds since the epoch; LiteLLM's are naive local times."""
-    if not isinstance(moment, datetime):
-        return 0
-    return int(moment.timestamp() * 1_000_000) * 1_000

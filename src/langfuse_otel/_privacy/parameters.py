@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._text import json_text
@@ -9,6 +10,8 @@ from langfuse_otel._values import mapping_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from langfuse_otel._records import Json
 
 # Parameters that shape an answer. An allow-list, since the rest may hold credentials.
 MODEL_PARAMETERS = frozenset(
@@ -58,12 +61,15 @@ def _chosen(container: Mapping[str, Any]) -> dict[str, Any]:
     return {name: container[name] for name in container.keys() & MODEL_PARAMETERS}
 
 
-def model_parameters(kwargs: Mapping[str, Any], *, are_quoting: bool = True) -> str | None:
-    """Return those of the parameters that were given, also 0 and false, as JSON text.
-
-    `are_quoting`: whether those that hold what the caller wrote are among them.
-    """
+def model_parameters(kwargs: Mapping[str, Any]) -> Json | None:
+    """Return those of the parameters that were given, also 0 and false, as JSON text."""
     given = {**_chosen(kwargs), **_chosen(mapping_of(kwargs.get("optional_params")))}
-    hidden = frozenset() if are_quoting else QUOTING
-    found = {k: v for k, v in sorted(given.items()) if v is not None and k not in hidden}
+    found = {name: value for name, value in sorted(given.items()) if value is not None}
     return json_text(found) if found else None
+
+
+def without_quoting(parameters: Json | None) -> Json | None:
+    """Return them without those that hold what the caller wrote."""
+    given = json.loads(parameters or "{}")
+    left = {name: value for name, value in given.items() if name not in QUOTING}
+    return json_text(left) if left else None

@@ -1,0 +1,106 @@
+"""A finished call, taken in LiteLLM's callback: what its caller may change is text from then on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langfuse_otel._litellm import call_masks
+from langfuse_otel._litellm.call import has_failed, id_of
+from langfuse_otel._litellm.content import Kind, kind_of
+from langfuse_otel._litellm.held import held, size_of
+from langfuse_otel._litellm.redaction import SHOWN, Hidden
+from langfuse_otel._privacy.parameters import model_parameters
+from langfuse_otel._records import ONLY_ATTEMPT, Attempt, Json
+from langfuse_otel._text import json_text
+from langfuse_otel._values import mapping_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Snapshot(NamedTuple):
+    """A finished call, taken so that no later change of the caller's objects reaches it.
+
+    What may change is JSON text here. LiteLLM's own data, which nobody changes, waits to be read by
+    `observation_from`, in a thread that no caller waits for.
+    """
+
+    kwargs: Mapping[str, Any]
+    response: object
+    attempt: Attempt
+    started_ns: int
+    ended_ns: int
+    input: Json | None
+    output: Json | None
+    parameters: Json | None
+    switched: Hidden
+    mask: object
+
+    @property
+    def call_id(self) -> str:
+        """LiteLLM's id of the call."""
+        return id_of(self.kwargs)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it holds: what is the caller's, and a constant for the rest."""
+        texts = self.input, self.output, self.parameters
+        metadata = size_of(self.kwargs["litellm_params"])
+        return 2_000 + metadata + sum(len(text) for text in texts if text)
+
+
+def snapshot_of(
+    kwargs: Mapping[str, Any],
+    response: object,
+    started: object,
+    ended: object,
+    attempt: Attempt = ONLY_ATTEMPT,
+    *,
+    switched: Hidden = SHOWN,
+    said: object = None,
+) -> Snapshot:
+    """Take a finished call; content that a switch hides is not even read.
+
+    Args:
+        kwargs: the dictionary that LiteLLM hands to every callback (`model_call_details`).
+        response: LiteLLM's response object; None where the call failed.
+        started: start of the call, a datetime.
+        ended: end of the call, a datetime.
+        attempt: which one it was, if LiteLLM repeated the call.
+        switched: what settings and switches hide of it.
+        said: what a stream had said before it failed.
+    """
+    kind = kind_of(kwargs)
+    began = nanoseconds_of(started) or nanoseconds_of(kwargs.get("start_time"))
+    started_ns = max(began, nanoseconds_of(attempt.started))
+    answer = said if has_failed(kwargs, response) else response
+    return Snapshot(
+        {**kwargs, "litellm_params": held(mapping_of(kwargs.get("litellm_params")))},
+        response,
+        attempt,
+        started_ns,
+        max(started_ns, nanoseconds_of(ended)),
+        input=None if switched.input else _json(kind.input(kwargs)),
+        output=_output(kind, answer, switched),
+        parameters=model_parameters(kwargs),
+        switched=switched,
+        mask=call_masks.noted(kwargs),
+    )
+
+
+def nanoseconds_of(moment: object) -> int:
+    """Return a datetime as nanoseconds since the epoch; LiteLLM's are naive local times."""
+    if not isinstance(moment, datetime):
+        return 0
+    return int(moment.timestamp() * 1_000_000) * 1_000
+
+
+def _json(value: object) -> Json | None:
+    return None if value is None else json_text(value)
+
+
+def _output(kind: Kind, answer: object, hidden: Hidden) -> Json | None:
+    if answer is None or hidden.output:
+        return None if answer is None else hidden.instead
+    return _json(kind.output(answer))

@@ -1,0 +1,120 @@
+"""What a caller may change when a call has ended, held as it was."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from operator import methodcaller
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from langfuse_otel._litellm.held import Held, held, opened, size_of
+from langfuse_otel._litellm.metadata import call_metadata
+from langfuse_otel._litellm.names import FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REQUEST = {"headers": {}, "body": {}}
+
+
+APPENDED = methodcaller("append", "more")
+UPDATED = methodcaller("update", more=1)
+
+
+@pytest.mark.parametrize("inlet", ["metadata", "litellm_metadata"])
+@pytest.mark.parametrize(
+    ("name", "value", "change"),
+    [
+        ("tags", ["a"], APPENDED),
+        ("langfuse_tags", ["a"], APPENDED),
+        ("trace_metadata", {"a": 1}, UPDATED),
+        ("mine", {"a": {"b": [1]}}, UPDATED),
+        ("endpoint", {"a": 1}, UPDATED),
+    ],
+    ids=["field", "prefixed-field", "mapping", "own-name", "name-of-the-proxys"],
+)
+def test_later_changes(inlet: str, name: str, value: Any, change: Callable[[Any], None]) -> None:
+    """A value that is changed, and a key that is added, are not in what was held."""
+    metadata = {name: value}
+    before = deepcopy(call_metadata({inlet: metadata}))
+    taken = held({inlet: metadata})
+    change(value)
+    metadata["session_id"] = "later"
+
+    assert call_metadata(taken) == before
+
+
+def test_later_changes_of_a_request() -> None:
+    """What the proxy keeps of a request's metadata is held as well."""
+    asked = {"trace_metadata": {"a": 1}}
+    taken = held({"metadata": {"requester_metadata": asked}, "proxy_server_request": REQUEST})
+    asked["trace_metadata"]["a"] = 2
+
+    assert call_metadata(taken).fields == {"trace_metadata": {"a": 1}}
+
+
+@pytest.mark.parametrize("value", ["x", 7, 1.5, True, None, UUID(int=1)])
+def test_what_nobody_changes(value: object) -> None:
+    """A value that cannot change is not made to JSON."""
+    assert held({"metadata": {"mine": value}}) == {"metadata": {"mine": value}}
+
+
+@pytest.mark.parametrize(
+    ("name", "request_"),
+    [
+        ("prompt", None),
+        ("langfuse_prompt", None),
+        ("model_info", None),
+        ("hidden_params", None),
+        ("user_api_key_auth", REQUEST),
+        ("usage_object", REQUEST),
+    ],
+)
+def test_what_is_not_the_callers(name: str, request_: object) -> None:
+    """LiteLLM's own objects, which may hold keys, and Langfuse's prompts are not read."""
+    thing = object()
+    taken = held({"metadata": {name: thing}, "proxy_server_request": request_})
+
+    assert taken["metadata"][name] is thing
+
+
+def test_the_rest_of_the_parameters() -> None:
+    """What is no metadata is there as LiteLLM gave it."""
+    params = {"api_base": "http://x", "metadata": None, "litellm_metadata": "text"}
+
+    assert held(params) == params
+
+
+def test_size() -> None:
+    """Texts and what was made to JSON count; LiteLLM's own objects do not."""
+    taken = held({"metadata": {"mine": "abc", "tags": ["a"], "n": 7, "model_info": {"a": 1}}})
+
+    assert size_of(taken) == len("abc") + len('["a"]')
+    assert size_of({}) == 0
+
+
+def test_opened() -> None:
+    """What was held is there again, and what needed no holding is itself."""
+    assert opened(Held('{"a":[1]}')) == {"a": [1]}
+    assert opened("text") == "text"
+
+
+NAMES = st.sampled_from(
+    [*FIELDS, "mine", "requester_metadata", "user_api_key_hash", "user_api_key_metadata", "body"]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner),
+    max_leaves=8,
+)
+PARTS = ("metadata", "litellm_metadata", "proxy_server_request")
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(PARTS, JSON)))
+def test_holding_changes_nothing(params: dict[str, Any]) -> None:
+    """What is read of metadata of any shape is the same with and without holding it."""
+    assert call_metadata(held(params)) == call_metadata(params)
