@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections import OrderedDict
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from langfuse_otel import _process
 from langfuse_otel._delivery.backlog import Queued
+from langfuse_otel._forks import open_in_child
 from langfuse_otel._litellm.tenants import NOBODY
 from langfuse_otel._litellm.trace import completed
 from langfuse_otel._privacy.masking import Masking, mask_of, masked, masked_score, without_content
@@ -40,7 +40,7 @@ log = logging.getLogger("langfuse_otel")
 # How many observations are remembered, to export one that is announced twice only once.
 MAX_REMEMBERED = 10_000
 _remembered: OrderedDict[Key, list[Times]] = OrderedDict()
-_remembering = threading.Lock()
+_remembering = open_in_child(threading.Lock())
 
 
 class Pipeline:
@@ -183,13 +183,3 @@ def _is_new(key: Key, finished: Finished) -> bool:
 
 def _overlap(one: Times, other: Times) -> bool:
     return one == other or (one[0] < other[1] and other[0] < one[1])
-
-
-def _begin_in_child() -> None:
-    """A lock that another thread held when the process forked would never open."""
-    global _remembering  # noqa: PLW0603
-    _remembering = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_in_child)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from langfuse_otel._forks import open_in_child
 from langfuse_otel._hooks import pending, signals, streams
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("langfuse_otel")
 _litellms_log = logging.getLogger("LiteLLM")
 
-_lock = threading.Lock()
+_lock = open_in_child(threading.Lock())
 _delivery: Delivery | None = None
 _shutdown_timeout_s = 5.0
 
@@ -174,11 +175,5 @@ def _finish_before_fork() -> None:
         finish_imports()
 
 
-def _begin_in_child() -> None:
-    """A lock that another thread held when the process forked would never open."""
-    global _lock  # noqa: PLW0603
-    _lock = threading.Lock()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_finish_before_fork, after_in_child=_begin_in_child)
+    os.register_at_fork(before=_finish_before_fork)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections import OrderedDict
 from functools import partial
@@ -17,6 +16,7 @@ from litellm.litellm_core_utils.redact_messages import should_redact_message_log
 from pydantic import SecretStr
 
 from langfuse_otel import _links, _process
+from langfuse_otel._forks import open_in_child
 from langfuse_otel._hooks import retries, streams
 from langfuse_otel._litellm import call_masks, pinned
 from langfuse_otel._litellm.call import call_id_of, read_call
@@ -63,7 +63,7 @@ MAX_OPEN_CALLS = 10_000
 
 TRACE_HEADER = "x-langfuse-trace-id"
 
-_opening = threading.Lock()
+_opening = open_in_child(threading.Lock())
 
 
 class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
@@ -329,13 +329,3 @@ class StayingLogger(LangfuseOtelLogger):
         super().log_pre_api_call(model, messages, kwargs)
         if self not in litellm.success_callback or self not in litellm.failure_callback:
             self.register()
-
-
-def _begin_in_child() -> None:
-    """A lock that another thread held when the process forked would never open."""
-    global _opening  # noqa: PLW0603
-    _opening = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_in_child)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import os
 import threading
 import time
 from collections import deque
@@ -14,6 +13,7 @@ from uuid import uuid4
 
 from langfuse_otel import _pipeline
 from langfuse_otel._by_hand.fields import as_sent, as_trace, changed
+from langfuse_otel._forks import in_child, open_in_child
 from langfuse_otel._litellm.trace import completed
 from langfuse_otel._records import Clues, Observation, Parent, finished_of
 from langfuse_otel._spans.ambient import OurSpan, parent_of
@@ -98,7 +98,7 @@ class Draft:
 
 _open: set[Draft] = set()
 _abandoned: deque[Draft] = deque()
-_exporting = threading.Lock()
+_exporting = open_in_child(threading.Lock())
 
 
 def begun(
@@ -162,12 +162,9 @@ def _close(draft: Draft) -> bool:
 
 
 def _begin_in_child() -> None:
-    """What the parent process began is the parent's to send; a lock may be held for good."""
-    global _exporting  # noqa: PLW0603
-    _exporting = threading.Lock()
+    """What the parent process began is the parent's to send."""
     _open.clear()
     _abandoned.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_in_child)
+in_child(_begin_in_child)

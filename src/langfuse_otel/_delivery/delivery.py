@@ -6,7 +6,6 @@ is tried until it is delivered, refused, or the process ends. Whoever submits ne
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import weakref
@@ -19,6 +18,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from langfuse_otel._delivery.backlog import Backlog, Goal, Limits
 from langfuse_otel._delivery.counts import Counts
 from langfuse_otel._delivery.notices import Notices, lost
+from langfuse_otel._forks import in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,8 +228,7 @@ def _after_fork(delivery: Delivery) -> None:
             if child._spool is not None:  # noqa: SLF001
                 child._spool.leave_to_parent()  # noqa: SLF001
 
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=begin_in_child)
+    in_child(begin_in_child)
 
 
 def finish_imports() -> None:

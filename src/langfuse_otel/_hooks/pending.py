@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import sys
 import threading
 import time
@@ -21,6 +20,8 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 import wrapt
+
+from langfuse_otel._forks import in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -223,5 +224,4 @@ def _in_event_loop() -> bool:
     return True
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=begin_in_child)
+in_child(begin_in_child)

@@ -8,7 +8,6 @@ later, that is exported.
 from __future__ import annotations
 
 import functools
-import os
 import threading
 import weakref
 from contextlib import suppress
@@ -19,6 +18,7 @@ from weakref import WeakValueDictionary
 
 import wrapt
 
+from langfuse_otel._forks import open_in_child
 from langfuse_otel._hooks.partial import READERS
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ MAX_EXPECTED = 10_000
 _open: WeakValueDictionary[str, Stream] = WeakValueDictionary()
 _ended: dict[str, Stream] = {}
 _expected: dict[str, list[Export]] = {}
-_exporting = threading.RLock()
+_exporting = open_in_child(threading.RLock())
 
 
 @dataclass(eq=False)
@@ -175,13 +175,3 @@ def _export(call_id: str) -> None:
 def _forget(call_id: str) -> Stream | None:
     opened, ended = _open.pop(call_id, None), _ended.pop(call_id, None)
     return opened or ended
-
-
-def _begin_in_child() -> None:
-    """A lock that another thread held when the process forked would never open."""
-    global _exporting  # noqa: PLW0603
-    _exporting = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_in_child)
