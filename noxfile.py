@@ -19,6 +19,10 @@ OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 EPOCH = {"SOURCE_DATE_EPOCH": "1767225600"}
 # What a green run was made of; `nox -s constraints` makes it anew.
 CONSTRAINTS = ("-c", "constraints.txt")
+# Many processes import the same: what one has compiled, the others read, and pytest asserts nothing
+# in the code of plugins that are not used here.
+LEAN = {"PYTHONDONTWRITEBYTECODE": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+PLUGINS = ("-p", "xdist", "-p", "pytest_timeout", "-p", "_hypothesis_pytestplugin")
 # A third worker for two cores: one is waiting for a process, as a rule.
 PARALLEL = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -52,7 +56,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest: `nox -s tests -- -k stream`."""
     _install(session, "tests", "[dev,openai,proxy]")
-    session.run("pytest", *(session.posargs or PARALLEL), env=OFFLINE)
+    session.run("pytest", *PLUGINS, *(session.posargs or PARALLEL), env=OFFLINE | LEAN)
 
 
 @nox.session
