@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from programs import SCRIPTS, run_cold_program, run_program
+from programs import LITELLM, SCRIPTS, run_cold_program, run_program
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from langfuse_otel.testing import Collector
 
 LAUNCHER = [str(SCRIPTS / "opentelemetry-instrument")]
+# LiteLLM is imported once, and what begins after that is each in a process of its own, for none
+# must find what another has left.
+IMPORTED = f"import {', '.join(LITELLM)}\n"
+EACH = """
+for beginning in {beginnings}:
+    if not os.fork():
+        exec(beginning + {calls!r})
+        sys.exit()
+    assert os.wait()[1] == 0, beginning
+"""
 BOTH = """
 litellm.completion(**call())
 try:
@@ -54,14 +64,11 @@ import langfuse_otel, litellm
 """
 
 
-@pytest.mark.parametrize(
-    "code",
-    ["import langfuse_otel, litellm\n" + BY_NAME + BOTH, INSTANCE + BOTH],
-    ids=["name", "instance"],
-)
-def test_sdk(collector: Collector, code: str) -> None:
+def test_sdk(collector: Collector) -> None:
     """Every way to register gives each call, of each kind, once and through us."""
-    assert_each_once(collector, run_cold_program(code, collector))
+    ways = [BY_NAME, INSTANCE]
+    code = "import langfuse_otel\n" + IMPORTED + EACH.format(beginnings=ways, calls=BOTH)
+    assert_each_once(collector, run_cold_program(code, collector), times=len(ways))
 
 
 @pytest.mark.parametrize(
@@ -79,12 +86,13 @@ def test_sdk_after_litellm(collector: Collector, code: str) -> None:
     assert_each_once(collector, run_program(code, collector))
 
 
-def assert_each_once(collector: Collector, run: CompletedProcess[str]) -> None:
-    """Check that the calls of `BOTH` have arrived, and how."""
+def assert_each_once(collector: Collector, run: CompletedProcess[str], times: int = 1) -> None:
+    """Check that the calls of `BOTH`, made so many times, have arrived, and how."""
     assert run.returncode == 0, run.stderr
-    assert len(collector.spans) == 4, run.stderr
+    assert len(collector.spans) == 4 * times, run.stderr
     assert {span.headers["x-langfuse-sdk-name"] for span in collector.spans} == {"langfuse-otel"}
-    assert [s.attributes["langfuse.observation.level"] for s in collector.spans].count("ERROR") == 1
+    levels = [span.attributes["langfuse.observation.level"] for span in collector.spans]
+    assert levels.count("ERROR") == times
 
 
 def test_sdk_with_litellms_otel_v2(collector: Collector) -> None:
@@ -97,34 +105,19 @@ def test_sdk_with_litellms_otel_v2(collector: Collector) -> None:
 
 
 def test_environment_only(collector: Collector) -> None:
-    """A program that knows nothing of us is traced when it is started by the launcher."""
-    run = run_cold_program("import litellm\n" + BOTH, collector, LAUNCHER)
+    """A program that knows nothing of us is traced when it is started by the launcher.
 
-    assert run.returncode == 0, run.stderr
-    assert len(collector.spans) == 4, run.stderr
-    assert {span.headers["x-langfuse-sdk-name"] for span in collector.spans} == {"langfuse-otel"}
-
-
-def test_environment_only_stays(collector: Collector) -> None:
-    """It stays on when the program assigns LiteLLM's callback lists itself, whichever."""
+    It stays so when the program assigns LiteLLM's callback lists itself, whichever.
+    """
     assignments = [
+        "",
         "litellm.callbacks = []",
         "litellm.success_callback = []; litellm.failure_callback = []",
         "litellm._async_success_callback = []; litellm.success_callback = []",
     ]
-    # Each in a process of its own, for none must find what another has left.
-    code = f"""
-import litellm
-for assignment in {assignments}:
-    if not os.fork():
-        exec(assignment + {BOTH!r})
-        sys.exit()
-    assert os.wait()[1] == 0
-"""
+    code = IMPORTED + EACH.format(beginnings=assignments, calls=BOTH)
     run = run_cold_program(code, collector, LAUNCHER)
-
-    assert run.returncode == 0, run.stderr
-    assert len(collector.spans) == 4 * len(assignments), run.stderr
+    assert_each_once(collector, run, times=len(assignments))
 
 
 def test_launcher_without_keys(collector: Collector) -> None:
