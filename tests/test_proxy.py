@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from langfuse_otel._spans.identity import trace_id_of
 from langfuse_otel.testing import Collector
 from programs import SCRIPTS
-from proxies import a_cold_proxy
+from proxies import a_cold_proxy, a_proxy
 from upstream import ANSWER, BUCKETS, Upstream
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
     import httpx
 
+LAUNCHER = [str(SCRIPTS / "opentelemetry-instrument"), "--"]
 WAYS = {
-    "dotted-callback": (["langfuse_otel.callback"], []),
-    "launcher": (["langfuse_otel"], [str(SCRIPTS / "opentelemetry-instrument"), "--"]),
+    "dotted-callback": partial(a_proxy, callbacks=["langfuse_otel.callback"]),
+    "launcher": partial(a_cold_proxy, callbacks=["langfuse_otel"], launcher=LAUNCHER),
 }
 
 
@@ -29,12 +31,13 @@ def proxy(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[httpx.Client, Collector]]:
     """A proxy for each of the two ways, with a provider and a Langfuse on loopback."""
-    callbacks, launcher = WAYS[request.param]
     folder = tmp_path_factory.mktemp("proxy")
     with (
         Upstream() as upstream,
         Collector() as collector,
-        a_cold_proxy(folder, upstream.url, callbacks, collector, launcher) as client,
+        WAYS[request.param](
+            folder, upstream.url, collector=collector, LANGFUSE_FLUSH_INTERVAL="0.05"
+        ) as client,
     ):
         yield client, collector
 
