@@ -56,14 +56,19 @@ def warm(*modules: str) -> Warm:
 
 
 def run_program(
-    code: str, collector: Collector | None, *, timeout_s: float = 100, **changes: str
+    code: str,
+    collector: Collector | None,
+    *,
+    imported: tuple[str, ...] = LITELLM,
+    timeout_s: float = 100,
+    **changes: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run Python code in a process of its own until it ends; LiteLLM was imported before it."""
     variables = environment(collector, **changes)
     with (
         TemporaryFile("w+") as out,
         TemporaryFile("w+") as err,
-        warm(*LITELLM).start(PRELUDE + code, variables, out, err) as program,
+        warm(*imported).start(PRELUDE + code, variables, out, err) as program,
     ):
         returncode = program.wait(timeout_s)
         out.seek(0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from programs import run_program
+from proxies import MODULES
 
 if TYPE_CHECKING:
     from langfuse_otel.testing import Collector
@@ -77,7 +78,8 @@ def told(collector: Collector, partner: str, *, beside: bool) -> Any:
     """Return what a callback of LiteLLM's was told of two calls, with ours beside it or alone."""
     ours = "import langfuse_otel\n" if beside else ""
     callbacks = [partner, "langfuse_otel"] if beside else [partner]
-    run = run_program(ours + PARTNERS[partner] + CALLS.format(callbacks=callbacks), collector)
+    code = ours + PARTNERS[partner] + CALLS.format(callbacks=callbacks)
+    run = run_program(code, collector, imported=MODULES)  # which LiteLLM's `otel` imports
 
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout.splitlines()[-1])
