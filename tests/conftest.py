@@ -10,6 +10,7 @@ import threading
 import warnings
 from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -58,6 +59,8 @@ STARTING_PROGRAMS = frozenset({"a_proxy", "a_cold_proxy", "run_program", "run_co
 
 # LiteLLM asks the network for its price list when it is imported, unless this is set.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+# Every new HTTP client reads the authorities that it trusts: one is read sooner than all the world's.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("authority.pem"))
 
 
 def pytest_report_header() -> str:
