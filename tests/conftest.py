@@ -55,7 +55,8 @@ LISTS = (
     "_async_failure_callback",
 )
 
-STARTING_PROGRAMS = frozenset({"a_proxy", "a_cold_proxy", "run_program", "run_cold_program"})
+# What names of a file tell that it starts programs, or makes every call in every way.
+SLOW = frozenset({"a_proxy", "a_cold_proxy", "run_program", "run_cold_program", "Parrot"})
 
 # LiteLLM asks the network for its price list when it is imported, unless this is set.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
@@ -70,10 +71,8 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files that start programs first: they take longest, and no worker shall end with one alone."""
-    items.sort(
-        key=lambda item: STARTING_PROGRAMS.isdisjoint(vars(item.getparent(pytest.Module).obj))
-    )
+    """Put the files first that take longest, for no worker shall end with one alone."""
+    items.sort(key=lambda item: SLOW.isdisjoint(vars(item.getparent(pytest.Module).obj)))
 
 
 def pytest_collection_finish() -> None:
