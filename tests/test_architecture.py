@@ -131,3 +131,30 @@ def test_receiver_shares_no_code() -> None:
     }
 
     assert shared == set()
+
+
+# Pure as well, but what they write are bytes: that is compared with OpenTelemetry's own encoder and
+# with what a server accepts, by tests that take too long to be run for each change.
+WRITING_BYTES = {"_delivery/batches.py", "_spans/cut.py", "_spans/otlp.py", "_spans/span.py"}
+
+
+def mutated() -> set[str]:
+    """Return the files that mutation testing changes."""
+    settings = (ROOT / "pyproject.toml").read_text()
+    [listed] = re.findall(r"^only_mutate = \[(.*?)^\]", settings, re.MULTILINE | re.DOTALL)
+    return set(re.findall(r'"src/langfuse_otel/(.*?)"', listed))
+
+
+def test_pure_files_are_mutated() -> None:
+    """Mutation testing changes each file that calls itself pure, and no file that is not there."""
+    docstrings = {name_of(path): ast.get_docstring(ast.parse(path.read_text())) for path in FILES}
+    pure = {file for file, said in docstrings.items() if re.search(r"\bPure\.", said or "")}
+
+    assert pure - WRITING_BYTES <= mutated() <= set(docstrings) - WRITING_BYTES
+
+
+def test_mutation_report() -> None:
+    """The page on mutation testing reports only on files that it changes."""
+    page = (ROOT / "docs/mutation.md").read_text()
+
+    assert set(re.findall(r"^\| `(.*?\.py)` \|", page, re.MULTILINE)) <= mutated()

@@ -155,6 +155,11 @@ SHAPES: dict[str, tuple[Any, Any]] = {
         f"data:audio/wav;rate=16000;base64,{b64(WAV)}",
         SHOWN[WAV],
     ),
+    "type-of-the-uri": (f"See {uri('text/csv', b'abc')} there", "See <text/csv 3> there"),
+    "broken-beside-whole": (
+        f"data:image/png;base64,AAAAA and {uri('image/png', PNG)}",
+        f"data:image/png;base64,AAAAA and {SHOWN[PNG]}",
+    ),
     "json-in-text": (
         json.dumps({"url": uri("image/png", PNG)}),
         json.dumps({"url": SHOWN[PNG]}),
@@ -175,6 +180,34 @@ def test_shapes(value: Any, expected: Any) -> None:
 
     assert json.loads(seen.input or "") == [{"role": "user", "content": [expected]}]
     assert {use.field for use in uses} == {"input"}
+
+
+@pytest.mark.parametrize(
+    ("value", "content_type"),
+    [
+        ({"input_audio": {"data": "AAEC", "format": "webm"}}, "audio/webm"),
+        ({"image": {"format": "avif", "source": {"bytes": "AAEC"}}}, "image/avif"),
+        ({"video": {"format": "webm", "source": {"bytes": "AAEC"}}}, "video/webm"),
+        ({"audio": {"format": "opus", "source": {"bytes": "AAEC"}}}, "audio/opus"),
+        (
+            {"type": "image_generation_call", "output_format": "webp", "result": "AAEC"},
+            "image/webp",
+        ),
+    ],
+    ids=["openai-audio", "image", "video", "audio", "generated-image"],
+)
+def test_format_names_the_type(value: Any, content_type: str) -> None:
+    """Where bytes do not tell their type, the format beside or above them does."""
+    _, media = replaced(json_text(value), shown)
+
+    assert media == [Medium(content_type, b"\0\1\2")]
+
+
+def test_letters_of_what_is_no_media() -> None:
+    """JSON that was written in another way than ours keeps its spaces."""
+    text = '{ "url": "data:image/png;base64,AAAAA" }'
+
+    assert replaced(text, shown) == (text, [])
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,11 @@ from langfuse_otel._privacy.masking import (
     mask_of_texts,
     masked,
     masked_score,
+    without_content,
 )
 from langfuse_otel.exporter import LangfuseSpanExporter
 from routes import Provider
+from test_attributes import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,11 +136,11 @@ def test_parameters_that_quote() -> None:
     call = a_call(
         optional_params={"temperature": 0.5, "stop": [SECRET], "response_format": {"a": SECRET}}
     )
-    found, _ = seen_by(lambda *_: "x", observed(call))
+    found, _ = seen_by(lambda data, kind: {kind: data}, observed(call))
 
     assert json.loads(found.model_parameters or "") == {
-        "response_format": "x",
-        "stop": "x",
+        "response_format": {"input": {"a": SECRET}},
+        "stop": {"input": [SECRET]},
         "temperature": 0.5,
     }
 
@@ -281,10 +283,14 @@ def test_reason(caplog: pytest.LogCaptureFixture, value: object, why: str) -> No
     """The warning names the setting and says why, and the mask fails whatever it is shown."""
     failed: list[str] = []
     masking = Masking(mask_of(value), failed.append)
+    [said] = caplog.messages
 
     assert masking.value("a", "input", masking.masks()) == FAILED
     assert failed == ["LookupError"]
-    assert f"LANGFUSE_OTEL_MASK must name a function as `module:function` ({why}); " in caplog.text
+    assert said == (
+        f"langfuse-otel: LANGFUSE_OTEL_MASK must name a function as `module:function` ({why}); "
+        "content is replaced until it does"
+    )
 
 
 def test_name() -> None:
@@ -388,11 +394,46 @@ def test_litellms_as_text(langfuse: Collector) -> None:
     assert only(langfuse).json(INPUT) == FAILED
 
 
-def test_numbers() -> None:
-    """A number is shown to it as text, and stays a number where nothing is masked."""
-    mask = mask_of_texts(lambda text: text.replace("49", "*"))
+def test_each_text() -> None:
+    """It is shown each text and number by itself, and what it does not change keeps its type."""
+    shown: list[str] = []
 
-    assert mask({"a": [1, 491, None, True]}, "input") == {"a": [1, "*1", None, True]}
+    def hide_49(text: str) -> str:
+        shown.append(text)
+        return text.replace("49", "*")
+
+    found = mask_of_texts(hide_49)({"a": [1, 491, None, True], "b": {"c": "d49"}}, "input")
+
+    assert found == {"a": [1, "*1", None, True], "b": {"c": "d*"}}
+    assert shown == ["1", "491", "d49"]
+
+
+# --- no content at all
+
+
+def test_without_content() -> None:
+    """Where content is not captured, input, output and error text are missing, and nothing else."""
+    trace = FULL.trace._replace(input='"a"', output='"b"')
+    found = without_content(FULL._replace(trace=trace))
+
+    assert found == FULL._replace(input=None, output=None, status_message=None)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"stop": ["a"], "temperature": 0}, '{"temperature":0}'),
+        ({"stop": ["a"]}, None),
+        ("no object", None),
+        (None, None),
+    ],
+    ids=["some", "all", "odd", "none"],
+)
+def test_parameters_without_content(given: object, kept: str | None) -> None:
+    """Parameters that quote the caller are content, too."""
+    text = None if given is None else json.dumps(given)
+
+    assert without_content(FULL._replace(model_parameters=text)).model_parameters == kept
 
 
 # --- spans of other libraries

@@ -72,18 +72,18 @@ def mask_of_texts(function: object) -> Mask:
     So LiteLLM (1.106) calls its `langfuse_masking_function`. A number is shown as text.
     """
 
-    def mask(data: Any, kind: Content) -> Any:
+    def each_text(data: Any) -> Any:
         if isinstance(data, dict):
-            return {key: mask(value, kind) for key, value in data.items()}
+            return {key: each_text(value) for key, value in data.items()}
         if isinstance(data, list):
-            return [mask(item, kind) for item in data]
+            return [each_text(item) for item in data]
         if data is None or isinstance(data, bool):
             return data
         text = str(data)
         masked = function(text)  # type: ignore[operator]  # else it fails, as it should
         return data if masked == text else masked
 
-    return mask
+    return lambda data, _: each_text(data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,7 @@ def _seen(value: Any, keep: Shown, name: str = "", above: Object | None = None) 
     if isinstance(value, str):
         return _seen_text(value, keep)
     if isinstance(value, list):
-        return [_seen(item, keep, name, above) for item in value]
+        return [_seen(item, keep, name) for item in value]
     if isinstance(value, dict):
         return _seen_object(value, keep, name, above or {})
     return value
@@ -215,7 +215,7 @@ def _seen_uri(uri: re.Match[str], keep: Shown) -> str:
 def _content_type(given: Object, name: str, above: Object) -> str | None:
     """What the object says of its bytes, or the one above it; None where only the bytes tell."""
     format_name = given.get("format") or above.get("format") or given.get("output_format")
-    families = ("audio", "image", "video") if "audio" in name else ("image", "video", "audio")
+    families = ("audio",) if "audio" in name else ("image", "video", "audio")
     return _named_type(given) or type_of_format(format_name, *families)
 
 

@@ -121,7 +121,7 @@ def type_of_format(name: object, *families: str) -> str | None:
 
 
 def _decoded(text: str) -> bytes | None:
-    plain = text if text.isalnum() else text.translate(_URL_SAFE).rstrip("=")
+    plain = text if text.isalnum() else text.translate(_URL_SAFE)
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError):
