@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from langfuse_otel._delivery.backlog import Backlog, Limits, Queued
-from langfuse_otel._delivery.counts import Counts
+from langfuse_otel._delivery.counts import Counts, DestinationStats
 from langfuse_otel._delivery.lanes import MAX_WINDOW, Batch
 from langfuse_otel._destination import langfuse_destination
 
@@ -90,6 +92,220 @@ def test_who_lost_all_still_rests() -> None:
 
     assert list(backlog.lanes.start(0.5)) == []
     assert list(backlog.lanes.start(1.0)) == [later]
+
+
+def a_batch(spans: int = 1, number: int = 1, size: int = 0, file: str | None = None) -> Batch:
+    """Return a batch whose body has so many bytes."""
+    return Batch(PROJECTS[0], b"x" * size, spans, number, Path(file) if file else None)
+
+
+def with_items(number: int, limits: Limits = ROOM) -> Backlog:
+    """Return a backlog in which so many spans of ten bytes are queued."""
+    backlog = Backlog(limits, Counts())
+    for _ in range(number):
+        backlog.add(an_item(), 0.0)
+    return backlog
+
+
+def in_flight(backlog: Backlog, spans: int, file: str | None = None) -> Batch:
+    """Return a started batch of so many spans, which were queued before."""
+    for _ in range(spans):
+        backlog.add(an_item(), 0.0)
+    items, number = backlog.take(spans)
+    backlog.put(items, number, [a_batch(spans, number, 10 * spans, file)])
+    [started] = backlog.lanes.start(0.0)
+    return started
+
+
+def booked(backlog: Backlog) -> dict[str, int]:
+    """Return where each span is, what is lost by its reason."""
+    stats = backlog.counts.stats()
+    names = ("created", "sent", "queued", "spooled", "recovered", "retries", "bytes_sent")
+    found = {name: getattr(stats, name) for name in names} | dict(stats.dropped)
+    return {name: count for name, count in found.items() if count}
+
+
+def booked_of_project(backlog: Backlog) -> DestinationStats:
+    """Return what is counted of the one destination."""
+    return backlog.counts.stats().destinations[PROJECTS[0].label]
+
+
+@pytest.mark.parametrize(
+    "limits", [replace(ROOM, flush_at=3), replace(ROOM, batch_bytes=30)], ids=["spans", "bytes"]
+)
+def test_news(limits: Limits) -> None:
+    """It is news where nothing was queued before, and where the queue becomes full: then it is due."""
+    backlog = Backlog(limits, Counts())
+    seen = [(backlog.add(an_item(), 5.0), backlog.queue_due()) for _ in range(4)]
+
+    assert seen == [(True, 15.0), (False, 15.0), (True, 0.0), (False, 0.0)]
+
+
+def test_due() -> None:
+    """What is queued waits from the first of it on, what is wanted by a flush does not wait."""
+    backlog = Backlog(ROOM, Counts())
+    assert backlog.queue_due() is None
+    backlog.add(an_item(), 5.0)
+    backlog.add(an_item(), 6.0)
+    assert backlog.queue_due() == 15.0
+
+    backlog.flush_to = backlog.newest
+    assert backlog.queue_due() == 0.0
+    backlog.take(2)
+    backlog.add(an_item(), 7.0)
+    assert backlog.queue_due() == 17.0
+    backlog.is_urgent = True
+    assert backlog.queue_due() == 0.0
+
+
+def test_numbers() -> None:
+    """Spans are numbered as they come, and the oldest is the first that has not arrived."""
+    backlog = with_items(0)
+    assert (backlog.newest, backlog.oldest, backlog.is_empty) == (0, 1, True)
+    first = in_flight(backlog, 2)
+    backlog.add(an_item(), 0.0)
+    items, number = backlog.take(5)
+    assert (first.number, len(items), number, backlog.take(5)) == (1, 1, 3, ([], 4))
+    assert (backlog.newest, backlog.oldest, backlog.is_empty) == (3, 1, False)
+
+    backlog.delivered(first, 1)
+    assert (backlog.oldest, backlog.is_empty) == (3, False)
+    backlog.put(items, number, [])
+    assert (backlog.oldest, backlog.is_empty) == (4, True)
+
+
+def test_queued_is_not_empty() -> None:
+    """What is queued waits as well."""
+    assert (with_items(1).oldest, with_items(1).is_empty) == (1, False)
+
+
+def test_unencodable() -> None:
+    """What no batch holds could not be encoded, and is booked as that."""
+    backlog = with_items(3)
+    backlog.put(*backlog.take(3), [a_batch(1, 1, size=7)])
+
+    assert booked(backlog) == {"created": 3, "queued": 1, "unencodable": 2}
+    assert backlog._held_bytes == 7
+
+
+def test_delivered() -> None:
+    """What arrived is counted without the spans that were refused in it."""
+    backlog = with_items(0)
+    backlog.delivered(in_flight(backlog, 3), 100, refused=1)
+
+    assert booked(backlog) == {"created": 3, "sent": 2, "bytes_sent": 100, "rejected": 1}
+    assert booked_of_project(backlog) == DestinationStats(2, 0, 100, {"rejected": 1}, None)
+    assert (backlog.is_empty, backlog._held_bytes) == (True, 0)
+
+
+def test_postponed() -> None:
+    """What nobody took waits until its time, and the attempt is counted with its error."""
+    backlog = with_items(0)
+    backlog.postponed(in_flight(backlog, 2), 7.0, "HTTP 503")
+
+    assert booked(backlog) == {"created": 2, "queued": 2, "retries": 1}
+    assert booked_of_project(backlog) == DestinationStats(0, 1, 0, {}, "HTTP 503")
+    assert (backlog.lanes.next_due(), backlog._held_bytes) == (7.0, 20)
+
+
+def test_refused() -> None:
+    """What will never be taken is dropped, for its reason and with the error."""
+    backlog = with_items(0)
+    backlog.refused(in_flight(backlog, 2), "rejected", "HTTP 401")
+    in_flight(backlog, 1)
+
+    assert booked(backlog) == {"created": 3, "queued": 1, "rejected": 2}
+    assert booked_of_project(backlog) == DestinationStats(0, 0, 0, {"rejected": 2}, "HTTP 401")
+    assert backlog._held_bytes == 10
+
+
+@pytest.mark.parametrize(
+    ("file", "where", "held"), [(None, "queued", 7), ("1", "spooled", 0)], ids=["memory", "disk"]
+)
+def test_divided(file: str | None, where: str, held: int) -> None:
+    """A batch goes on in its pieces, one after the other, in memory or on disk."""
+    backlog = with_items(0)
+    batch = in_flight(backlog, 3)
+    pieces = [a_batch(1, 1, 4, file), a_batch(2, 1, 3, file)]
+    backlog.divided(batch, pieces)
+
+    assert (booked(backlog), backlog._held_bytes) == ({"created": 3, where: 3}, held)
+    for piece in pieces:
+        assert list(backlog.lanes.start(0.0)) == [piece]
+        backlog.delivered(piece, 1)
+    assert (booked(backlog)["sent"], backlog.is_empty) == (3, True)
+
+
+def test_recovered() -> None:
+    """What an earlier process left is older than whatever is queued, and counts as created."""
+    backlog = with_items(2)
+    backlog.recover([a_batch(2, file="a"), a_batch(3, file="b")])
+
+    assert booked(backlog) == {"created": 7, "recovered": 5, "spooled": 5, "queued": 2}
+    assert (backlog.oldest, backlog.newest, backlog._held_bytes) == (0, 2, 20)
+
+
+def test_the_spool_is_full() -> None:
+    """What has been on disk for longest is dropped for that."""
+    backlog = with_items(0)
+    backlog.recover([a_batch(2, file="b"), a_batch(3, file="a")])
+    backlog.drop_oldest_spooled()
+
+    assert booked(backlog) == {"created": 5, "recovered": 5, "spooled": 2, "spool_full": 3}
+    assert booked_of_project(backlog).last_error == "the spool is full"
+    assert [batch.spans for batch in backlog.lanes.start(0.0)] == [2]
+
+
+def test_the_queue_is_full() -> None:
+    """Where more is queued than memory may hold, the oldest goes; the newest stays, however large."""
+    backlog = with_items(3, replace(ROOM, queue_bytes=20))
+    assert booked(backlog) == {"created": 3, "queued": 2, "queue_full": 1}
+    assert booked_of_project(backlog).dropped == {"queue_full": 1}
+    assert (backlog.pushed_out, backlog._held_bytes, backlog.oldest) == (1, 20, 2)
+
+    backlog.add(an_item(size=100), 0.0)
+    assert booked(backlog) == {"created": 4, "queued": 1, "queue_full": 3}
+    assert (backlog.pushed_out, backlog._held_bytes, backlog.oldest) == (3, 100, 4)
+
+
+def test_what_waits_goes_before_the_queue() -> None:
+    """Batches that wait make room, the oldest first, those under way stay."""
+    backlog = Backlog(replace(ROOM, queue_bytes=60), Counts())
+    in_flight(backlog, 1)
+    backlog.add(an_item(), 0.0)
+    backlog.add(an_item(), 0.0)
+    backlog.put(*backlog.take(2), [a_batch(2, 2, size=20)])
+    backlog.add(an_item(size=30), 0.0)
+    assert booked(backlog) == {"created": 4, "queued": 4}
+
+    backlog.add(an_item(size=10), 0.0)
+    assert booked(backlog) == {"created": 5, "queued": 3, "queue_full": 2}
+    assert (backlog.pushed_out, backlog._held_bytes) == (2, 50)
+    full = "more is waiting than memory may hold"
+    assert booked_of_project(backlog) == DestinationStats(0, 0, 0, {"queue_full": 2}, full)
+
+
+def test_abandoned() -> None:
+    """What waits in memory is lost, what is on disk stays there, and nothing goes any more."""
+    backlog = with_items(2)
+    in_flight(backlog, 1)
+    backlog.recover([a_batch(3, file="a")])
+
+    assert backlog.abandon("shutdown", "the process ended") == 3
+    assert booked(backlog) == {"created": 6, "recovered": 3, "spooled": 3, "shutdown": 3}
+    assert backlog.counts.stats().last_error == "the process ended"
+    assert (backlog.is_over, backlog.is_empty, backlog._held_bytes) == (True, True, 0)
+    assert list(backlog.lanes.start(0.0)) == []
+    assert backlog.abandon("shutdown", "again") == 0
+    assert backlog.counts.stats().last_error == "the process ended"
+
+
+def test_lost() -> None:
+    """What ends before the queue is created and dropped."""
+    backlog = with_items(0)
+    backlog.lose("sampled_out")
+
+    assert booked(backlog) == {"created": 1, "sampled_out": 1}
 
 
 class Delivering(RuleBasedStateMachine):

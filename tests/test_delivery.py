@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import threading
 import time
 from collections import deque
@@ -18,7 +17,6 @@ from langfuse_otel._delivery import worker
 from langfuse_otel._delivery.backlog import Limits, Queued
 from langfuse_otel._delivery.compression import decompressed
 from langfuse_otel._delivery.delivery import Delivery
-from langfuse_otel._delivery.lanes import backoff_s
 from langfuse_otel._delivery.sender import Delivered, Outcome, Rejected, TryLater
 from langfuse_otel._destination import Destination, langfuse_destination
 from langfuse_otel._records import Identity
@@ -518,23 +516,3 @@ def test_fork() -> None:
     os.close(reading)
     assert delivery.flush(SOON_S)
     assert langfuse.arrived == [1]
-
-
-@pytest.mark.parametrize(
-    ("failures", "jitter", "seconds"),
-    [(0, 0.0, 0.25), (0, 1.0, 0.5), (1, 1.0, 1.0), (6, 1.0, 30.0), (10_000, 1.0, 30.0)],
-)
-def test_backoff(failures: int, jitter: float, seconds: float) -> None:
-    """The wait doubles up to a bound, and half of it is random."""
-    make: Callable[[], float] = lambda: jitter  # noqa: E731
-
-    assert backoff_s(failures, make) == seconds
-
-
-def test_random_stays_the_programs() -> None:
-    """A wait of ours takes none of the numbers that a program has seeded."""
-    before = random.getstate()
-    wait_s = backoff_s(3)
-
-    assert 2 <= wait_s <= 4
-    assert random.getstate() == before

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from calls import ENDED, STARTED, a_call, a_response
-from langfuse_otel import LangfuseOtelLogger, flush
+from langfuse_otel import LangfuseOtelLogger, __version__, flush
+from langfuse_otel._litellm import guard
 from langfuse_otel._litellm.guard import ANSWERS, NEEDED, missing_in
+from langfuse_otel._litellm.versions import LITELLM
 
 if TYPE_CHECKING:
     from langfuse_otel.testing import Collector, ReceivedSpan
@@ -65,6 +67,28 @@ def test_once(collector: Collector, caplog: pytest.LogCaptureFixture) -> None:
 
     assert caplog.text.count("no optional_params") == 1
     assert len(collector.spans) == 3
+
+
+@pytest.mark.parametrize(
+    ("litellm", "standing"),
+    [(LITELLM[0], "was tested"), ("1.0", f"is older than {LITELLM[0]}, the oldest that")],
+    ids=["tested", "older"],
+)
+def test_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, litellm: str, standing: str
+) -> None:
+    """The line says which LiteLLM lacks what, whether that one is tested, and what is sent."""
+    monkeypatch.setattr(guard, "version", {"litellm": litellm}.__getitem__)
+
+    guard.warn_of_missing(a_call(optional_params=None), a_response(), STARTED, ENDED)
+
+    [line] = caplog.messages
+    assert line.startswith(
+        f"langfuse-otel: LiteLLM {litellm} gave a callback no optional_params that "
+        f"langfuse-otel {__version__} can read: spans are sent with what there is; "
+        f"this LiteLLM {standing}"
+    )
+    assert line.endswith(". Please report this.")
 
 
 @pytest.mark.parametrize("operation", ANSWERS)

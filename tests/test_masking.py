@@ -122,11 +122,16 @@ def test_what_it_is_shown() -> None:
 
 def test_error_text() -> None:
     """The text of an error is shown as `status_message`, and its stack trace as metadata."""
-    call = a_call(exception=ValueError(SECRET), traceback_exception=f"Traceback {SECRET}")
-    found, _ = seen_by(
-        lambda data, _: json.loads(json.dumps(data).replace(SECRET, "x")), observed(call, None)
-    )
+    shown: dict[str, Any] = {}
 
+    def note(data: Any, kind: str) -> Any:
+        shown[kind] = data
+        return json.loads(json.dumps(data).replace(SECRET, "x"))
+
+    call = a_call(exception=ValueError(SECRET), traceback_exception=f"Traceback {SECRET}")
+    found, _ = seen_by(note, observed(call, None))
+
+    assert shown["status_message"] == SECRET
     assert found.status_message == "x"
     assert json.loads(found.metadata or "")["exception.stacktrace"] == "Traceback x"
 
@@ -167,6 +172,15 @@ def test_nothing_left() -> None:
     found, _ = seen_by(lambda *_: None, observed())
 
     assert (found.input, found.output, found.metadata) == (None, None, None)
+
+
+def test_order() -> None:
+    """The call's mask runs first, then the logger's own, then the one of the process."""
+    langfuse_otel.configure(mask=lambda data, _: f"{data}, process")
+    asked = observed()._replace(input='"hi"', mask=lambda data, _: f"{data}, call")
+    found, _ = seen_by(lambda data, _: f"{data}, own", asked)
+
+    assert found.input == '"hi, call, own, process"'
 
 
 # --- what if it fails
@@ -312,7 +326,7 @@ def test_configure(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None
     assert only(langfuse).json(INPUT) == 1
 
 
-def test_configure_nonsense() -> None:
+def test_no_function() -> None:
     """What is no function is refused with a TypeError."""
     with pytest.raises(TypeError, match="a mask is a function"):
         langfuse_otel.configure(mask="f")  # type: ignore[arg-type]

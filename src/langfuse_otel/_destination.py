@@ -88,7 +88,7 @@ def langfuse_destination(host: str, public_key: str, secret_key: str) -> Destina
     token = base64.b64encode(f"{public_key}:{secret_key}".encode()).decode()
     headers = {**SDK_HEADERS, "Authorization": f"Basic {token}"}
     return Destination(
-        host_url(host) + TRACES_PATH, tuple(sorted(headers.items())), "langfuse", public_key
+        host_url(host) + TRACES_PATH, tuple(sorted(headers.items())), public_key=public_key
     )
 
 
