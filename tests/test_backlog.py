@@ -16,6 +16,7 @@ from langfuse_otel._delivery.backlog import Backlog, Limits, Queued
 from langfuse_otel._delivery.counts import Counts, DestinationStats
 from langfuse_otel._delivery.lanes import MAX_WINDOW, Batch
 from langfuse_otel._destination import langfuse_destination
+from test_media_lanes import attachments_of
 
 if TYPE_CHECKING:
     from langfuse_otel._destination import Destination
@@ -285,14 +286,97 @@ def test_what_waits_goes_before_the_queue() -> None:
     assert booked_of_project(backlog) == DestinationStats(0, 0, 0, {"queue_full": 2}, full)
 
 
+def with_media(number: int, queue_bytes: int = 10**9) -> Backlog:
+    """Return a backlog in which so many spans have arrived whose media, 110 bytes each, wait."""
+    backlog = Backlog(replace(ROOM, queue_bytes=queue_bytes), Counts())
+    for content in range(number):
+        backlog.add(an_item(), 0.0)
+        items, first = backlog.take(1)
+        backlog.attach(PROJECTS[0], attachments_of(content), first, 0.0)
+        backlog.put(items, first, [a_batch(1, first)])
+        [batch] = backlog.lanes.start(0.0)
+        backlog.delivered(batch, 0)
+    return backlog
+
+
+def test_media() -> None:
+    """A span is open for as long as its media are on their way."""
+    backlog = with_media(1)
+    assert (booked(backlog), backlog.oldest) == ({"created": 1, "sent": 1}, 1)
+
+    [upload] = backlog.uploads.start(0.0)
+    backlog.uploads.done(upload, 0.0)
+    backlog.uploads.take_settled()
+    backlog.settle(1, [])
+    assert (backlog.is_empty, booked(backlog)) == (True, {"created": 1, "sent": 1})
+
+    backlog.attach(PROJECTS[0], attachments_of(0), 2, 1.0)
+    assert backlog.is_empty
+
+
+def test_media_that_failed() -> None:
+    """A span whose media failed goes once more, which is counted, and is open until then."""
+    backlog = with_media(1)
+    batch = a_batch(1, 1, size=7)
+    backlog.settle(1, [batch])
+
+    assert booked(backlog) == {"created": 2, "sent": 1, "queued": 1}
+    assert backlog.counts.stats().media.repeated == 1
+    assert (backlog.oldest, list(backlog.lanes.start(0.0))) == (1, [batch])
+    backlog.delivered(batch, 0)
+    assert (backlog.is_empty, booked(backlog)) == (True, {"created": 2, "sent": 2})
+
+
+def test_media_fill_half() -> None:
+    """Media take half of the memory at most, the oldest that wait make room."""
+    backlog = with_media(3, queue_bytes=440)
+
+    assert (len(backlog.uploads), backlog.uploads.bytes) == (2, 220)
+    assert backlog.counts.stats().media.failed == {"queue_full": 1}
+
+
+def test_media_go_first() -> None:
+    """Where spans need the room media make it, and spans only where media are under way."""
+    backlog = with_media(2, queue_bytes=440)
+    first, _ = backlog.uploads.start(0.0)
+    backlog.uploads.given_back(first)
+    backlog.add(an_item(size=220), 0.0)
+    assert len(backlog.uploads) == 2
+
+    backlog.add(an_item(size=100), 0.0)
+    assert (len(backlog.uploads), backlog.pushed_out) == (1, 0)
+    backlog.add(an_item(size=11), 0.0)
+    assert (len(backlog.uploads), backlog.pushed_out) == (1, 1)
+
+
+def test_hurry() -> None:
+    """Who is in a hurry waits neither for a request's next attempt nor for an upload's."""
+    backlog = with_media(1)
+    backlog.postponed(in_flight(backlog, 1), 9.0, "HTTP 503")
+    [upload] = backlog.uploads.start(0.0)
+    backlog.uploads.postponed(upload, 9.0)
+    backlog.hurry()
+
+    assert (backlog.lanes.next_due(), backlog.uploads.next_due()) == (0.0, 0.0)
+
+
 def test_abandoned() -> None:
     """What waits in memory is lost, what is on disk stays there, and nothing goes any more."""
-    backlog = with_items(2)
+    backlog = with_media(2)
     in_flight(backlog, 1)
+    backlog.add(an_item(), 0.0)
+    backlog.add(an_item(), 0.0)
     backlog.recover([a_batch(3, file="a")])
 
     assert backlog.abandon("shutdown", "the process ended") == 3
-    assert booked(backlog) == {"created": 6, "recovered": 3, "spooled": 3, "shutdown": 3}
+    assert booked(backlog) == {
+        "created": 8,
+        "sent": 2,
+        "recovered": 3,
+        "spooled": 3,
+        "shutdown": 3,
+    }
+    assert backlog.counts.stats().media.failed == {"shutdown": 2}
     assert backlog.counts.stats().last_error == "the process ended"
     assert (backlog.is_over, backlog.is_empty, backlog._held_bytes) == (True, True, 0)
     assert list(backlog.lanes.start(0.0)) == []

@@ -102,6 +102,11 @@ def test_shapes(operation: str) -> None:
     assert [*missing_in(kwargs, Hologram(), STARTED, ENDED)] == [f"response_obj of {operation}"]
 
 
+def test_times_are_gone() -> None:
+    """What is no time is missed."""
+    assert [*missing_in(a_call(), a_response(), None, "soon")] == ["start_time", "end_time"]
+
+
 def test_failures_have_no_answer() -> None:
     """Of a failed call no answer is missed."""
     assert [*missing_in(a_call(), None, STARTED, ENDED)] == []
