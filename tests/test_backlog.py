@@ -386,10 +386,10 @@ def test_abandoned() -> None:
 
 def test_lost() -> None:
     """What ends before the queue is created and dropped."""
-    backlog = with_items(0)
+    backlog = with_items(2)
     backlog.lose("sampled_out")
 
-    assert booked(backlog) == {"created": 1, "sampled_out": 1}
+    assert booked(backlog) == {"created": 3, "queued": 2, "sampled_out": 1}
 
 
 class Delivering(RuleBasedStateMachine):

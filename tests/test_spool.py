@@ -22,7 +22,7 @@ from langfuse_otel._delivery import request_file, worker
 from langfuse_otel._delivery.backlog import Limits
 from langfuse_otel._delivery.delivery import GRACE_S, Delivery
 from langfuse_otel._delivery.sender import Rejected, TryLater
-from langfuse_otel._delivery.spool import Spool, waiting
+from langfuse_otel._delivery.spool import Spool, in_use, waiting
 from langfuse_otel._destination import Address
 from langfuse_otel.settings import Settings
 from langfuse_otel.testing import Answer, Collector
@@ -91,6 +91,26 @@ def test_a_request_is_kept(folder: Path) -> None:
     spool.remove(file)
     assert files(folder) == []
     assert spool.body(file) is None
+
+
+def test_all_that_waits(folder: Path) -> None:
+    """The requests of all processes are listed in the order in which they were written."""
+    one, other = a_spool(folder), a_spool(folder)
+    written = [spool.put(ONE.address, 1, b"body") for spool in (one, other, one)]
+
+    assert [found.file for found in waiting(folder)] == written
+
+
+def test_in_use(folder: Path) -> None:
+    """The folder of a process that lives is told from those of ended ones, and from no such folder."""
+    living = a_spool(folder)
+    file = living.put(ONE.address, 1, b"body")
+    an_ended_process(folder, b"body")
+    living.set_aside(living.put(ONE.address, 1, b"body"))
+
+    assert in_use(folder) == {file.parent}
+    living.close()
+    assert in_use(folder) == set()
 
 
 def test_modes(folder: Path) -> None:
@@ -745,6 +765,32 @@ def test_what_is_set_aside_counts_against_the_limit(folder: Path) -> None:
     other = a_spool(folder, 2_000)
 
     assert not other.has_room(bytes(1_000))
+
+
+def test_each_readmits_its_own(folder: Path) -> None:
+    """Of what was set aside each takes what it has the keys for; with the last of it the folder goes."""
+    spool = a_spool(folder)
+    for project in (ONE, TWO, ONE):
+        assert spool.set_aside(spool.put(project.address, 1, project.host.encode()))
+
+    found = spool.readmit(ONE.address.__eq__)
+    assert [spool.body(one.file) for one in found] == [ONE.host.encode()] * 2
+    assert len(files(folder, "refused/*")) == 1
+    assert len(spool.readmit(TWO.address.__eq__)) == 1
+    assert not (folder / "refused").exists()
+    assert spool.readmit(everything) == []
+
+
+def test_a_link_is_no_place_to_set_aside(folder: Path, tmp_path: Path) -> None:
+    """Nothing is put, and nothing taken, where somebody's link leads."""
+    [foreign] = an_ended_process(tmp_path / "other", b"foreign")
+    spool = a_spool(folder)
+    file = spool.put(ONE.address, 1, b"own")
+    (folder / "refused").symlink_to(foreign.parent)
+
+    assert not spool.set_aside(file)
+    assert spool.readmit(everything) == []
+    assert (file.exists(), foreign.exists()) == (True, True)
 
 
 def test_what_cannot_be_set_aside_is_lost(folder: Path) -> None:

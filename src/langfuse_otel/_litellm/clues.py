@@ -79,8 +79,8 @@ def clues_from(
     ambient: Parent | None,
     attempt: int = 0,
     *,
+    ignores_context: bool,
     is_superseded: bool = False,
-    ignores_context: bool = False,
 ) -> Clues:
     """Return what a call says of its trace; see `Clues`. `ignores_context`: no span is joined."""
     clues = Clues(
