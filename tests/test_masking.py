@@ -328,7 +328,7 @@ def test_configure(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_no_function() -> None:
     """What is no function is refused with a TypeError."""
-    with pytest.raises(TypeError, match="a mask is a function"):
+    with pytest.raises(TypeError, match=r"^a mask is a function: mask\(data, kind\) -> data$"):
         langfuse_otel.configure(mask="f")  # type: ignore[arg-type]
 
 

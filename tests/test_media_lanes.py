@@ -208,6 +208,25 @@ def test_refused(until: float | None, refused: list[bool]) -> None:
     assert not uploads.is_refused(PROJECTS[1], 0.0)
 
 
+def test_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So much is remembered of media that are there, and of who refuses them, the newest."""
+    monkeypatch.setattr("langfuse_otel._delivery.uploads.MAX_DONE", 2)
+    there, refused = uploads_of(0, 1, 2), Uploads()
+    for upload in there.start(0.0):
+        there.done(upload, 0.0)
+    for project in PROJECTS[:3]:
+        refused.add(project, attachments_of(0), 1, 0.0)
+    for upload in refused.start(0.0):
+        refused.failed(upload, 9.0)
+
+    assert [there.add(PROJECTS[0], attachments_of(n), 1, 0.0) for n in (2, 1, 0)] == [
+        False,
+        False,
+        True,
+    ]
+    assert [refused.is_refused(project, 0.0) for project in PROJECTS[:3]] == [False, True, True]
+
+
 def test_drop_oldest() -> None:
     """What has waited for longest is given up and marked; what is under way never is."""
     uploads = uploads_of(*range(MAX_WINDOW + 2))

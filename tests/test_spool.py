@@ -22,7 +22,7 @@ from langfuse_otel._delivery import request_file, worker
 from langfuse_otel._delivery.backlog import Limits
 from langfuse_otel._delivery.delivery import GRACE_S, Delivery
 from langfuse_otel._delivery.sender import Rejected, TryLater
-from langfuse_otel._delivery.spool import Spool, in_use, waiting
+from langfuse_otel._delivery.spool import HEADER_BYTES, Spool, in_use, waiting
 from langfuse_otel._destination import Address
 from langfuse_otel.settings import Settings
 from langfuse_otel.testing import Answer, Collector
@@ -117,13 +117,44 @@ def test_modes(folder: Path) -> None:
     """Nobody else on the machine can read it."""
     before = os.umask(0)
     try:
-        file = a_spool(folder).put(ONE.address, 1, b"body")
+        spool = a_spool(folder)
+        file = spool.put(ONE.address, 1, b"body")
+        spool.set_aside(spool.put(ONE.address, 1, b"body"))
     finally:
         os.umask(before)
-    modes = {path: path.stat().st_mode & 0o777 for path in (folder, file.parent, file)}
+    folders = (folder, file.parent, folder / "refused")
 
-    assert modes == {folder: 0o700, file.parent: 0o700, file: 0o600}
-    assert (file.parent / "lock").stat().st_mode & 0o777 == 0o600
+    assert [path.stat().st_mode & 0o777 for path in folders] == [0o700] * 3
+    assert [path.stat().st_mode & 0o777 for path in (file, file.parent / "lock")] == [0o600] * 2
+
+
+def test_room(folder: Path) -> None:
+    """What is on disk and what would come, with its header, fit the limit to the byte."""
+    spool = a_spool(folder, 2_000)
+    most = 2_000 - HEADER_BYTES
+    assert [spool.may_hold(bytes(size)) for size in (most, most + 1)] == [True, False]
+    assert [spool.has_room(bytes(size)) for size in (most, most + 1)] == [True, False]
+
+    file = spool.put(ONE.address, 1, bytes(500))
+    left = most - file.stat().st_size
+    assert [spool.has_room(bytes(size)) for size in (left, left + 1)] == [True, False]
+    spool.remove(file)
+    assert [spool.has_room(bytes(size)) for size in (most, most + 1)] == [True, False]
+
+
+def test_close(folder: Path) -> None:
+    """A process leaves no folder behind but one with requests in it."""
+    a_spool(folder).close()
+    assert not folder.exists()
+
+    spool = a_spool(folder)
+    spool.remove(spool.put(ONE.address, 1, b"body"))
+    spool.close()
+    assert list(folder.iterdir()) == []
+
+    file = spool.put(ONE.address, 1, b"body")
+    spool.close()
+    assert file.exists()
 
 
 def test_no_secret(folder: Path) -> None:
