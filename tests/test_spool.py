@@ -314,6 +314,25 @@ def test_a_lock_of_others(folder: Path, tmp_path: Path, name: str) -> None:
     assert len(list(theirs.iterdir())) == 3
 
 
+def test_a_lock_that_is_a_link(folder: Path, tmp_path: Path) -> None:
+    """A folder whose lock leads elsewhere is none of ours, and what is there is not locked."""
+    [left] = an_ended_process(folder, b"body")
+    lock = left.with_name("lock")
+    lock.rename(tmp_path / "theirs")
+    lock.symlink_to(tmp_path / "theirs")
+
+    assert a_spool(folder).recover(everything) == []
+    assert left.exists()
+
+
+def test_no_locks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no file locks there is no spool, and the error says why."""
+    monkeypatch.setattr("langfuse_otel._delivery.spool.fcntl", None)
+
+    with pytest.raises(OSError, match=r"^a spool needs file locks, .* does not have$"):
+        a_spool(folder)
+
+
 def test_a_folder_of_others(folder: Path) -> None:
     """A folder with a lock, but without a name of ours, keeps all that is in it."""
     theirs = folder / "dpkg"

@@ -61,7 +61,7 @@ def write(file: Path, address: Address, spans: int, body: bytes) -> int:
     )
     content = header.model_dump_json().encode() + b"\n" + body
     unfinished = file.with_suffix(UNFINISHED)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
@@ -125,7 +125,7 @@ def _opened(file: Path) -> BinaryIO:
     Raises:
         OSError: it is none, or cannot be read now.
     """
-    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(f"no file: {file.name}")

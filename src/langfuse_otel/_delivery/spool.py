@@ -251,7 +251,7 @@ def _lock(file: Path, flags: int = 0) -> int:
     Raises:
         OSError: another process has the lock, there is no such file, or it cannot be opened.
     """
-    descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
+    descriptor = os.open(file, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
