@@ -316,15 +316,17 @@ def test_media() -> None:
 
 def test_media_that_failed() -> None:
     """A span whose media failed goes once more, which is counted, and is open until then."""
-    backlog = with_media(1)
-    batch = a_batch(1, 1, size=7)
-    backlog.settle(1, [batch])
+    backlog = with_media(2)
+    batches = [a_batch(1, number, size=7) for number in (1, 2)]
+    for batch in batches:
+        backlog.settle(batch.number, [batch])
 
-    assert booked(backlog) == {"created": 2, "sent": 1, "queued": 1}
-    assert backlog.counts.stats().media.repeated == 1
-    assert (backlog.oldest, list(backlog.lanes.start(0.0))) == (1, [batch])
-    backlog.delivered(batch, 0)
-    assert (backlog.is_empty, booked(backlog)) == (True, {"created": 2, "sent": 2})
+    assert booked(backlog) == {"created": 4, "sent": 2, "queued": 2}
+    assert backlog.counts.stats().media.repeated == 2
+    for batch in batches:
+        assert (backlog.oldest, list(backlog.lanes.start(0.0))) == (batch.number, [batch])
+        backlog.delivered(batch, 0)
+    assert (backlog.is_empty, booked(backlog)) == (True, {"created": 4, "sent": 4})
 
 
 def test_media_fill_half() -> None:
@@ -376,12 +378,12 @@ def test_abandoned() -> None:
         "spooled": 3,
         "shutdown": 3,
     }
-    assert backlog.counts.stats().media.failed == {"shutdown": 2}
     assert backlog.counts.stats().last_error == "the process ended"
     assert (backlog.is_over, backlog.is_empty, backlog._held_bytes) == (True, True, 0)
     assert list(backlog.lanes.start(0.0)) == []
     assert backlog.abandon("shutdown", "again") == 0
     assert backlog.counts.stats().last_error == "the process ended"
+    assert backlog.counts.stats().media.failed == {"shutdown": 2}
 
 
 def test_lost() -> None:

@@ -196,7 +196,7 @@ class Lanes:
         if lane.waiting or lane.in_flight or lane.is_resting:
             self._list(lane)
         else:
-            self._lanes.pop(destination, None)
+            del self._lanes[destination]
 
 
 # A program that seeds `random` gets the same numbers with and without us.

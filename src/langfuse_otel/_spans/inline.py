@@ -180,7 +180,7 @@ def _seen(value: Any, keep: Shown, name: str = "", above: Object | None = None) 
     if isinstance(value, str):
         return _seen_text(value, keep)
     if isinstance(value, list):
-        return [_seen(item, keep, name) for item in value]
+        return [_seen(item, keep) for item in value]
     if isinstance(value, dict):
         return _seen_object(value, keep, name, above or {})
     return value
