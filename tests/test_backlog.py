@@ -275,13 +275,13 @@ def test_what_waits_goes_before_the_queue() -> None:
     in_flight(backlog, 1)
     backlog.add(an_item(), 0.0)
     backlog.add(an_item(), 0.0)
-    backlog.put(*backlog.take(2), [a_batch(2, 2, size=20)])
+    backlog.put(*backlog.take(2), [a_batch(1, 2, size=10), a_batch(1, 2, size=10)])
     backlog.add(an_item(size=30), 0.0)
     assert booked(backlog) == {"created": 4, "queued": 4}
 
-    backlog.add(an_item(size=10), 0.0)
+    backlog.add(an_item(size=15), 0.0)
     assert booked(backlog) == {"created": 5, "queued": 3, "queue_full": 2}
-    assert (backlog.pushed_out, backlog._held_bytes) == (2, 50)
+    assert (backlog.pushed_out, backlog._held_bytes) == (2, 55)
     full = "more is waiting than memory may hold"
     assert booked_of_project(backlog) == DestinationStats(0, 0, 0, {"queue_full": 2}, full)
 

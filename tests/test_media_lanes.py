@@ -161,6 +161,7 @@ def test_given_back() -> None:
     """An attempt that was broken off is made again, before the others, and was no failure."""
     uploads = uploads_of(*range(6))
     first, *_ = uploads.start(0.0)
+    assert uploads.next_due() is None
     uploads.given_back(first)
 
     assert uploads.failures(first) == 0
