@@ -28,20 +28,20 @@ def lanes_with(*batches: Batch) -> Lanes:
 
 
 def started(lanes: Lanes, now: float = 0.0) -> list[int]:
-    """Return the numbers of those that go now, each of which is taken."""
+    """Return the numbers of those that go now, each of which is taken, one project after another."""
     batches = [*lanes.start(now)]
-    for batch in batches:
+    for batch in sorted(batches, key=lambda batch: batch.number):
         lanes.taken(batch)
     return [batch.number for batch in batches]
 
 
 def test_turns() -> None:
     """Destinations take turns, and what each took lets more go to it at once: up to four."""
-    lanes = lanes_with(*(a_batch(n) for n in range(9)), *(a_batch(n, 1) for n in range(10, 13)))
+    lanes = lanes_with(*(a_batch(n) for n in range(9)), *(a_batch(n, 1) for n in range(10, 15)))
 
     assert started(lanes) == [0, 10]
     assert started(lanes) == [1, 11, 2, 12]
-    assert started(lanes) == [3, 4, 5, 6]
+    assert started(lanes) == [3, 13, 4, 14, 5, 6]
     assert started(lanes) == [7, 8]
     assert started(lanes) == []
 

@@ -149,7 +149,7 @@ class Backlog:
         number = self._first_queued
         items = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
         if items:
-            self._open[number] = self._open.get(number, 0) + len(items)
+            self._open[number] = len(items)
         return items, number
 
     # --- batches
