@@ -296,8 +296,8 @@ def test_trouble_of_one_tenant() -> None:
         complete(**{**tenant(2, (house,)), "langfuse_host": DEAD})
         for number in range(3, 8):
             complete(**tenant(number, (house,)))
-        house.wait_for(5, timeout_s=5)
-        house.wait_for_refusals(1, timeout_s=5)
+        house.wait_for(5, timeout_s=20)
+        house.wait_for_refusals(1, timeout_s=20)
 
         assert house.delivered == {(f"of pk-{n}", f"pk-{n}") for n in range(3, 8)}
 
