@@ -57,6 +57,20 @@ def a_call(metadata: object = None, **changes: Any) -> dict[str, Any]:
     }
 
 
+class Growing(dict[str, Any]):
+    """A dictionary that another thread adds to while it is looked through."""
+
+    def items(self) -> Any:
+        """Add a key with each that is returned."""
+        for pair in super().items():
+            self[f"{len(self)} more"] = 1
+            yield pair
+
+    def values(self) -> Any:
+        """As above."""
+        return (value for _, value in self.items())
+
+
 def observed(
     kwargs: dict[str, Any] | None = None, response: object = "default", **metadata: Any
 ) -> Observation:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from calls import MESSAGES, a_call
+from calls import MESSAGES, Growing, a_call
 from langfuse_otel._litellm.clues import clues_of, what_decides
 from langfuse_otel._litellm.limits import short_text
 from langfuse_otel._records import Clues, Defaults, Parent
@@ -56,6 +56,10 @@ CALLS: dict[str, tuple[dict[str, Any], Clues]] = {
     ),
     "own-empty-trace": (a_call(litellm_trace_id=""), CALL._replace(litellm_trace_id=None)),
     "traceparent": (proxied({"Traceparent": TRACEPARENT}), CALL._replace(remote=REMOTE)),
+    "headers-that-grow": (
+        proxied(Growing({"a": "b", "Traceparent": TRACEPARENT})),
+        CALL._replace(remote=REMOTE),
+    ),
     "header": (proxied({"Langfuse-Trace-Id": "mine"}), CALL._replace(trace_id="mine")),
     "body": (proxied(requester_metadata={"trace_id": "mine"}), CALL._replace(trace_id="mine")),
     "body-litellm": (

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calls import Growing
 from langfuse_otel._litellm.held import Held, held, opened, size_of
 from langfuse_otel._litellm.metadata import call_metadata
 from langfuse_otel._litellm.names import FIELDS
@@ -55,6 +56,11 @@ def test_later_changes_of_a_request() -> None:
     asked["trace_metadata"]["a"] = 2
 
     assert call_metadata(taken).fields == {"trace_metadata": {"a": 1}}
+
+
+def test_metadata_that_grow() -> None:
+    """What another thread adds meanwhile disturbs nothing."""
+    assert held({"metadata": Growing(mine=1)}) == {"metadata": {"mine": 1}}
 
 
 @pytest.mark.parametrize("value", ["x", 7, 1.5, True, None, UUID(int=1)])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calls import Growing
 from langfuse_otel._litellm.limits import short_text
 from langfuse_otel._litellm.metadata import call_metadata, decisive, from_headers
 from langfuse_otel._litellm.names import FIELDS
@@ -155,6 +156,22 @@ def test_depth(depth: int) -> None:
 
     assert found.fields["trace_metadata"][0]
     assert found.rest["mine"][0]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"metadata": Growing(session_id="s")},
+        proxied(headers=Growing(langfuse_session_id="s")),
+        proxied(body={"litellm_metadata": Growing(session_id="s")}),
+        proxied(user_api_key_hash="h", user_api_key_metadata=Growing(session_id="s")),
+        proxied(user_api_key_hash="h", user_api_key_team_metadata=Growing(session_id="s")),
+    ],
+    ids=["metadata", "headers", "body", "key", "team"],
+)
+def test_metadata_that_grow(params: dict[str, Any]) -> None:
+    """LiteLLM's own threads may add to its dictionaries while they are read."""
+    assert call_metadata(params).fields == {"session_id": "s"}
 
 
 def test_the_rest() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from calls import Growing
 from langfuse_otel._privacy.secrets import IN_PLACE, without_secrets
 
 KEY = "sk-abcdefgh"
@@ -86,3 +87,16 @@ def test_one_within_another() -> None:
     kwargs = {"api_key": KEY, "litellm_params": {"api_key": f"{KEY}-and-more"}}
 
     assert without_secrets(f"{KEY} {KEY}-and-more", kwargs) == f"{IN_PLACE} {IN_PLACE}"
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"litellm_params": Growing(api_key="sk-1234567890")},
+        {"optional_params": {"extra_headers": Growing({"X-Key": "sk-1234567890"})}},
+    ],
+    ids=["argument", "header"],
+)
+def test_arguments_that_grow(kwargs: dict[str, Any]) -> None:
+    """LiteLLM's own threads may add to its dictionaries while they are read."""
+    assert without_secrets("no sk-1234567890", kwargs) == f"no {IN_PLACE}"

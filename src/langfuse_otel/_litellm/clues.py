@@ -57,7 +57,7 @@ def _short_headers(headers: object) -> dict[str, Any]:
     """Those that may decide."""
     return {
         name: short_text(str(value))
-        for name, value in mapping_of(headers).items()
+        for name, value in dict(mapping_of(headers)).items()
         if str(name).lower().startswith(("langfuse", "traceparent"))
     }
 
@@ -104,4 +104,6 @@ def _remote(call: Call) -> Parent | None:
     """The span that the proxy's client names in its `traceparent` header."""
     request = call.params.get("proxy_server_request")
     headers = mapping_of(mapping_of(request).get("headers")) if request else {}
-    return next((parent_of(v) for k, v in headers.items() if str(k).lower() == "traceparent"), None)
+    return next(
+        (parent_of(v) for k, v in dict(headers).items() if str(k).lower() == "traceparent"), None
+    )

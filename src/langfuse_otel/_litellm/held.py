@@ -1,7 +1,8 @@
 """What a caller may change when a call has ended, held as it was. Pure.
 
 The callback copies LiteLLM's two dictionaries of metadata, and puts JSON text in place of those of
-their values that may change. All else about them waits for the thread that reads the call.
+their values that may change. All else about them waits for the thread that reads the call. What other
+threads may add to is copied in one step before it is looked through.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def opened(value: Any) -> Any:
 def _held(inlet: Mapping[str, Any], own: frozenset[str]) -> dict[str, Any]:
     return {
         name: value if is_unchangeable(value) or _stays(name, own) else Held(json_text(value))
-        for name, value in inlet.items()
+        for name, value in dict(inlet).items()
     }
 
 

@@ -70,7 +70,7 @@ def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
     foreign = PROXYS if request else ROUTERS
     fields: dict[str, Any] = {}
     rest: dict[str, Any] = {}
-    for inlet in filter(None, inlets):
+    for inlet in map(dict, filter(None, inlets)):
         fields |= _fields(inlet)
         rest |= {
             key: opened(value)
@@ -160,9 +160,9 @@ def _pinned(known: Mapping[str, Any]) -> dict[str, Any]:
 
     Of a request that is passed through LiteLLM (1.106) gives the key's alone, by another name.
     """
-    team = _fields(mapping_of(known.get("user_api_key_team_metadata")))
+    team = _fields(dict(mapping_of(known.get("user_api_key_team_metadata"))))
     of_key = known.get("user_api_key_metadata") or known.get("user_api_key_auth_metadata")
-    key = _fields(mapping_of(of_key))
+    key = _fields(dict(mapping_of(of_key)))
     return {name: value for name, value in {**team, **key}.items() if name != "tags"}
 
 
@@ -196,7 +196,7 @@ def from_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
 
     Hyphens count as underscores, for some proxies drop headers with underscores.
     """
-    named = {str(key).lower().replace("-", "_"): value for key, value in headers.items()}
+    named = {str(key).lower().replace("-", "_"): value for key, value in dict(headers).items()}
     return {
         key: _header_value(key, value)
         for key, value in named.items()

@@ -44,11 +44,11 @@ def _secrets(kwargs: Mapping[str, Any]) -> Iterator[str]:
     # What went to the provider: of an asynchronous call the extra headers stand here alone.
     places += [sent, mapping_of(sent.get("complete_input_dict"))]
     for place in places:
-        for name, value in place.items():
+        for name, value in dict(place).items():
             if isinstance(value, str) and _NAME.search(str(name)):
                 yield from _forms(value)
         for name in _HEADERS:
-            for value in mapping_of(place.get(name)).values():
+            for value in dict(mapping_of(place.get(name))).values():
                 yield from _forms(str(value))
 
 
