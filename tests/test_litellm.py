@@ -105,6 +105,11 @@ def test_present_parameters() -> None:
     }
 
 
+def test_no_parameters() -> None:
+    """A call without parameters that shape its answer has none."""
+    assert observed(a_call(optional_params={"extra_headers": {}})).model_parameters is None
+
+
 def test_usage_and_cost() -> None:
     """Usage comes from the response, cost from LiteLLM."""
     observation = observed()
