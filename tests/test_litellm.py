@@ -110,6 +110,18 @@ def test_no_parameters() -> None:
     assert observed(a_call(optional_params={"extra_headers": {}})).model_parameters is None
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [({"temperature": 0.5, "stop": ["a"]}, '{"temperature":0.5}'), ({"stop": ["a"]}, None)],
+    ids=["some", "all"],
+)
+def test_parameters_of_hidden_input(given: dict[str, Any], shown: str | None) -> None:
+    """Where the input is hidden, so are parameters that quote it, and no others."""
+    call = a_call({"mask_input": True}, optional_params=given)
+
+    assert observed(call).model_parameters == shown
+
+
 def test_usage_and_cost() -> None:
     """Usage comes from the response, cost from LiteLLM."""
     observation = observed()
