@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import UserDict
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -56,6 +58,7 @@ class Named:
         ({"id": 10**5_000}, {"id": hex(10**5_000)}),
         (b"\xff\x00", "_wA="),
         (Named(), "<Named>"),
+        (MappingProxyType({"a": UserDict(b=1)}), {"a": {"b": 1}}),
         ({"b": Broken()}, {"b": "<Broken>"}),
         ("a\ud800b", "a\ufffdb"),
         ({"\udc00": "\ud83d\ude00"}, {"\ufffd": "😀"}),

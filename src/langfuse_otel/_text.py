@@ -37,7 +37,7 @@ def json_text(value: object) -> str:
             value,
             inf_nan_mode="strings",
             bytes_mode="base64",
-            fallback=described,
+            fallback=_known,
             exclude_none=True,
         )
         if not (_may_hold_large_integers(value, text) and _TOO_LARGE.search(text)):
@@ -107,6 +107,10 @@ def described(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
+def _known(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else described(value)
+
+
 def message_of(error: object) -> str:
     """Return the text of an error; its type's name where it has none or fails to tell."""
     try:
@@ -148,6 +152,6 @@ def _key(key: object) -> str:
 
 def _dumped(value: object) -> object:
     try:
-        return to_jsonable_python(value, bytes_mode="base64", fallback=described)
+        return to_jsonable_python(value, bytes_mode="base64", fallback=_known)
     except Exception:  # noqa: BLE001 - as above
         return described(value)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic_core import from_json, to_jsonable_python
 
-from langfuse_otel._privacy.parameters import QUOTING
+from langfuse_otel._privacy.parameters import QUOTING, without_quoting
 from langfuse_otel._text import json_text
 
 if TYPE_CHECKING:
@@ -156,12 +156,11 @@ def masked_score(body: Json, masking: Masking) -> Json:
 
 def without_content(o: Observation) -> Observation:
     """Return an observation without input, output and error text."""
-    kept = {k: v for k, v in _object(o.model_parameters).items() if k not in QUOTING}
     return o._replace(
         input=None,
         output=None,
         status_message=None,
-        model_parameters=json_text(kept) if kept else None,
+        model_parameters=without_quoting(o.model_parameters),
         trace=o.trace._replace(input=None, output=None),
     )
 

@@ -70,6 +70,6 @@ def model_parameters(kwargs: Mapping[str, Any]) -> Json | None:
 
 def without_quoting(parameters: Json | None) -> Json | None:
     """Return them without those that hold what the caller wrote."""
-    given = json.loads(parameters or "{}")
+    given = mapping_of(json.loads(parameters or "{}"))
     left = {name: value for name, value in given.items() if name not in QUOTING}
     return json_text(left) if left else None
