@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "virtualenv"
@@ -17,6 +18,8 @@ nox.options.sessions = ["lint", "types", "docs", "demo", "examples", "tests", "b
 OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 # The time that archives say they were made at: 2026-01-01.
 EPOCH = {"SOURCE_DATE_EPOCH": "1767225600"}
+# uv trusts the authorities that pip does, and does not ask twice where nobody answers.
+UV = {"UV_NATIVE_TLS": "1", "UV_HTTP_RETRIES": "0"}
 # What a green run was made of; `nox -s constraints` makes it anew.
 CONSTRAINTS = ("-c", "constraints.txt")
 # Many processes import the same: what one has compiled, the others read, and pytest asserts nothing
@@ -28,9 +31,15 @@ PARALLEL = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
-def _install(session: nox.Session, group: str, extras: str = "", *options: str) -> None:
+def _install(session: nox.Session, group: str, extras: str = "") -> None:
+    """Let uv install, in a tenth of pip's time; pip, where uv finds no index: it reads no pip.conf."""
     groups = nox.project.dependency_groups(PROJECT, group)
-    session.install(*options, *CONSTRAINTS, "-e", f".{extras}", *groups)
+    wanted = (*CONSTRAINTS, "-e", f".{extras}", *groups)
+    session.install("uv>=0.9")
+    try:
+        session.run_install("uv", "pip", "install", *wanted, env=UV)
+    except CommandFailed:
+        session.install(*wanted)
 
 
 def _install_newest(session: nox.Session, group: str) -> None:
@@ -55,8 +64,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest: `nox -s tests -- -k stream`."""
-    # What the tests import is compiled as they do: a quarter of what is installed.
-    _install(session, "tests", "[dev,openai,proxy]", "--no-compile")
+    _install(session, "tests", "[dev,openai,proxy]")
     session.run("pytest", *PLUGINS, *(session.posargs or PARALLEL), env=OFFLINE | LEAN)
 
 
