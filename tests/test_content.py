@@ -118,6 +118,11 @@ DONE = {"type": "response.done", "response": {"output": [{"text": "a"}]}}
             {"choices": [{"message": {"content": "", "tool_calls": [], "audio": {"id": None}}}]},
             {"content": ""},
         ),
+        (
+            "completion",
+            {"choices": [{"message": {"content": None, "audio": {"id": "a", "data": None}}}]},
+            {"audio": {"id": "a", "data": None}},
+        ),
         ("completion", {"choices": [{"message": {"content": None}}]}, {"content": None}),
         ("text_completion", {"choices": [{"text": "a"}, {"text": "b"}]}, ["a", "b"]),
         ("text_completion", {"choices": [{"message": Message(content="a")}]}, "a"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,17 +12,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls import ENDED, MESSAGES, STARTED, a_call, a_response, observation_of, observed
+from langfuse_otel._litellm import call_masks
 from langfuse_otel._litellm.names import FIELDS
 from langfuse_otel._litellm.observation import (
+    UNREAD,
     is_cut_short,
+    is_proxied,
     is_unauthenticated,
     observation_from,
+    unread_observation_of,
 )
-from langfuse_otel._litellm.snapshot import snapshot_of
+from langfuse_otel._litellm.redaction import ALL_REDACTED, NOT_CAPTURED, REDACTED, SHOWN, Hidden
+from langfuse_otel._litellm.snapshot import nanoseconds_of, snapshot_of
 from langfuse_otel._records import Attempt, Defaults, Parent, Prompt, TraceFields
 from langfuse_otel._spans.identity import identify
+from langfuse_otel._text import json_text
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
+TOKENS = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+BUCKETS = {"input": 1, "output": 2, "total": 3}
 FAILURE: dict[str, Any] = {
     "exception": ValueError("boom"),
     "traceback_exception": "Traceback: ...",
@@ -44,6 +53,45 @@ def test_times() -> None:
     assert observation.ended_ns - observation.started_ns == 2 * 10**9
 
 
+def at(seconds: int) -> datetime:
+    """Return a time so long after the start."""
+    return STARTED + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("started", "noted", "attempted", "ended", "expected"),
+    [
+        (at(1), at(2), None, at(9), (1, 9)),
+        (None, at(2), None, at(9), (2, 9)),
+        (at(1), None, at(3), at(9), (3, 9)),
+        (at(4), None, None, at(3), (4, 4)),
+        (at(4), None, None, "later", (4, 4)),
+    ],
+    ids=["said", "noted", "later-attempt", "clock-set-back", "no-end"],
+)
+def test_odd_times(
+    started: object,
+    noted: object,
+    attempted: datetime | None,
+    ended: object,
+    expected: tuple[int, int],
+) -> None:
+    """A call begins no sooner than its attempt, and ends no sooner than it begins."""
+    attempt = Attempt(started=attempted)
+    made = observation_of(
+        a_call(start_time=noted), a_response(), started=started, ended=ended, attempt=attempt
+    )
+
+    assert (made.started_ns, made.ended_ns) == tuple(nanoseconds_of(at(s)) for s in expected)
+
+
+def test_no_times() -> None:
+    """A call without times happened at 0."""
+    made = observation_of({}, None, started=None, ended=None)
+
+    assert (made.started_ns, made.ended_ns) == (0, 0)
+
+
 def test_default_name() -> None:
     """Without a name an observation is named by operation and model."""
     assert observed().name == "chat gpt-4o"
@@ -58,6 +106,13 @@ def test_generation_name() -> None:
 def test_input_is_the_messages() -> None:
     """Without tools the input is the list of messages."""
     assert json.loads(observed().input or "") == MESSAGES
+
+
+def test_no_content() -> None:
+    """A call that sends and says nothing has neither input nor output."""
+    observation = observed(a_call(call_type="list_mcp_tools"), {"choices": [{}]})
+
+    assert (observation.input, observation.output) == (None, None)
 
 
 @pytest.mark.parametrize("where", ["optional_params", "top"])
@@ -152,6 +207,53 @@ def test_failure() -> None:
     assert (observation.output, observation.usage, observation.cost) == (None, None, {"total": 0.0})
 
 
+def test_failure_with_a_response() -> None:
+    """A call that LiteLLM's payload calls a failure is one, whatever came with it."""
+    call = a_call(**FAILURE, standard_logging_object={"status": "failure"})
+    observation = observed(call)
+
+    assert (observation.level, observation.output, observation.usage) == ("ERROR", None, None)
+
+
+def test_what_was_said_before_a_failure() -> None:
+    """The output of a stream that failed is what it had said; of one that did not, its answer."""
+    failed, answered = (
+        observation_of(call, response, said=a_response("half"))
+        for call, response in ((a_call(**FAILURE), None), (a_call(), a_response("whole")))
+    )
+
+    assert json.loads(failed.output or "")["content"] == "half"
+    assert json.loads(answered.output or "")["content"] == "whole"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"exception": ValueError("boom")}, "boom"),
+        ({"exception": ValueError()}, "ValueError"),
+        ({"standard_logging_object": {"error_str": "bad request"}}, "bad request"),
+        ({}, None),
+        (
+            {"exception": ValueError("wrong key sk-123456"), "api_key": "sk-123456"},
+            "wrong key [credential]",
+        ),
+    ],
+    ids=["exception", "no-text", "payload", "nothing", "credential"],
+)
+def test_status_message(changes: dict[str, Any], message: str | None) -> None:
+    """An error is told by its text, without credentials, else by its type; only of a failure."""
+    assert observed(a_call(**changes), None).status_message == message
+    assert observed(a_call(**changes)).status_message is None
+
+
+def test_credentials_in_metadata() -> None:
+    """A failure's metadata, whose stack trace may quote a credential, hold none."""
+    quoted = {"traceback_exception": "refused sk-123456", "api_key": "sk-123456"}
+
+    assert metadata_of(a_call(**quoted))["exception.stacktrace"] == "refused [credential]"
+    assert metadata_of(a_call({"mine": "sk-123456"}, **quoted), "text")["mine"] == "sk-123456"
+
+
 def test_failure_details_are_metadata() -> None:
     """Type, code and stack trace of the error are metadata, since Langfuse drops events."""
     call = a_call(**FAILURE)
@@ -164,6 +266,52 @@ def test_failure_details_are_metadata() -> None:
     assert found["exception.type"] == "builtins.ValueError"
     assert found["exception.stacktrace"] == "Traceback: ..."
     assert (found["error_code"], found["llm_provider"]) == ("500", "openai")
+
+
+@pytest.mark.parametrize(
+    ("call", "response", "usage"),
+    [
+        (a_call(), {"usage": TOKENS}, BUCKETS),
+        (a_call(standard_logging_object={"response": {"usage": TOKENS}}), [], BUCKETS),
+        (a_call(standard_logging_object={"response": {"usage": TOKENS}}), {}, None),
+        (
+            a_call(standard_logging_object={"metadata": {"usage_object": TOKENS}}),
+            {"text": "redacted-by-litellm"},
+            BUCKETS,
+        ),
+        (a_call(standard_logging_object={"metadata": {"usage_object": TOKENS}}), {}, None),
+        (a_call(call_type="create_file"), {"usage": TOKENS}, None),
+    ],
+    ids=["response", "session", "no-session", "redacted", "not-redacted", "file"],
+)
+def test_where_usage_is(
+    call: dict[str, Any], response: object, usage: dict[str, int] | None
+) -> None:
+    """Usage is read from the response, and from LiteLLM's payload where the response has none."""
+    assert observed(call, response).usage == usage
+
+
+FREE = {"response_cost": 0.0, "standard_logging_object": {}}
+PRICED = {"response_cost": 0.5, "standard_logging_object": {}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "response", "cost"),
+    [
+        ({**FREE}, "text", 0.0),
+        ({**FREE, "stream": True}, "text", None),
+        ({**FREE, "stream": True}, {"usage": TOKENS}, 0.0),
+        ({**PRICED, "stream": True}, "text", 0.5),
+        ({**FREE, "call_type": "pass_through_endpoint"}, "text", None),
+        ({**PRICED, "call_type": "pass_through_endpoint"}, "text", 0.5),
+        ({**PRICED, "cache_hit": True}, "text", 0.0),
+        ({**PRICED, "cache_hit": "yes"}, "text", 0.5),
+        ({**PRICED, "call_type": "create_file"}, "text", None),
+    ],
+)
+def test_cost(changes: dict[str, Any], response: object, cost: float | None) -> None:
+    """That a call cost nothing is believed where LiteLLM can know it."""
+    assert observed(a_call(**changes), response).cost == (cost if cost is None else {"total": cost})
 
 
 def test_completion_start_that_nobody_saw() -> None:
@@ -196,6 +344,14 @@ def test_completion_start_on_streams_only() -> None:
     assert observed(streamed).completion_started_ns == int(STARTED.timestamp()) * 10**9
 
 
+def test_no_completion_start() -> None:
+    """A stream that failed, or of which no time was noted, has no first token."""
+    call = a_call(stream=True, completion_start_time=STARTED)
+
+    assert observed({**call, **FAILURE}, None).completion_started_ns is None
+    assert observed({**call, "completion_start_time": None}).completion_started_ns is None
+
+
 def test_trace_fields() -> None:
     """The documented trace metadata becomes fields of the trace."""
     trace = observed(
@@ -211,6 +367,20 @@ def test_trace_fields() -> None:
     assert (trace.name, trace.session_id, trace.user_id) == ("checkout", "s-1", "u-1")
     assert (trace.tags, trace.release, trace.version) == (("a", "1"), "r-1", "v-1")
     assert json.loads(trace.metadata or "") == {"key": "value"}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "version"),
+    [
+        ({"version": "v"}, "v"),
+        ({"trace_version": "t"}, "t"),
+        ({"version": "v", "trace_version": "t"}, "v"),
+        ({}, None),
+    ],
+)
+def test_version(metadata: dict[str, Any], version: str | None) -> None:
+    """A version is the call's own, else that of its trace."""
+    assert observed(a_call(metadata)).version == version
 
 
 @pytest.mark.parametrize(
@@ -335,6 +505,51 @@ def test_key_and_team() -> None:
 def test_masks(field: str, flag: str, value: object) -> None:
     """A masked field holds LiteLLM's redaction text."""
     assert getattr(observed(**{flag: value}), field) == '"redacted-by-litellm"'
+
+
+@pytest.mark.parametrize(
+    ("switched", "input_", "output"),
+    [
+        (SHOWN, json_text(MESSAGES), '"hello"'),
+        (ALL_REDACTED, None, REDACTED),
+        (NOT_CAPTURED, None, None),
+        (Hidden(input=True, output=False, instead=None), None, '"hello"'),
+        (Hidden(input=False, output=True, instead=None), json_text(MESSAGES), None),
+    ],
+    ids=["shown", "redacted", "not-captured", "input", "output"],
+)
+def test_hidden_content_is_not_taken(
+    switched: Hidden, input_: str | None, output: str | None
+) -> None:
+    """What a switch hides of a call is not in what is taken of it; no output stays none."""
+    taken = snapshot_of(a_call(), "hello", STARTED, ENDED, switched=switched)
+    failed = snapshot_of(a_call(**FAILURE), None, STARTED, ENDED, switched=switched)
+
+    assert (taken.input, taken.output) == (input_, output)
+    assert (failed.input, failed.output) == (input_, None)
+
+
+def test_redacted() -> None:
+    """Where a switch redacts a call, LiteLLM's word stands in place of input and output."""
+    made = observation_of(a_call(), "hello", switched=ALL_REDACTED)
+
+    assert (made.input, made.output) == (REDACTED, REDACTED)
+
+
+def test_mask_of_the_call() -> None:
+    """The caller's mask goes with the observation, also with those of its later attempts."""
+    first, later = (a_call(litellm_trace_id="masked") for _ in range(2))
+    first["litellm_params"] = {"_langfuse_masking_function": str.upper}
+    call_masks.note(first)
+    masks = [observed(call).mask for call in (first, later)]
+
+    assert [mask and mask("a", "input") for mask in masks] == ["A", "A"]
+    assert observed(a_call(litellm_trace_id="other")).mask is None
+
+
+def test_masked_failure_has_no_output() -> None:
+    """Where there is no output, nothing stands in its place."""
+    assert observed(a_call({"mask_output": True}, **FAILURE), None).output is None
 
 
 def test_ids_are_clues() -> None:
@@ -481,6 +696,21 @@ def test_per_call_opt_out() -> None:
     assert clues.ambient is None
 
 
+def test_what_settings_say() -> None:
+    """Settings name the environment, and may ignore the active span and what a request names."""
+    call = a_call({"user_api_key_hash": "hash", "requester_metadata": {"trace_id": "mine"}})
+    call["litellm_params"]["proxy_server_request"] = {"url": "http://proxy"}
+    settings = Defaults(environment="staging", ignores_context=True, trusts_requests=False)
+    default, other = (
+        observation_of(call, a_response(), ambient=Parent(1, 2), defaults=defaults)
+        for defaults in (Defaults(), settings)
+    )
+
+    assert (default.environment, other.environment) == (None, "staging")
+    assert (default.clues.trace_id, other.clues.trace_id) == ("mine", None)
+    assert (default.clues.ambient, other.clues.ambient) == (Parent(1, 2), None)
+
+
 def test_masked_failure_does_not_quote() -> None:
     """Where the input is masked, an error shows its type and not its text, which may quote it."""
     call = a_call({"mask_input": True}, **{**FAILURE, "exception": ValueError("hi is bad")})
@@ -488,6 +718,7 @@ def test_masked_failure_does_not_quote() -> None:
 
     assert observation.status_message == "ValueError"
     assert "Traceback" not in (observation.metadata or "")
+    assert observed(a_call({"mask_input": True}), None).status_message is None
 
 
 def test_unauthenticated() -> None:
@@ -598,6 +829,64 @@ def test_retried_failure_gives_up_its_id() -> None:
     assert observed(a_call(metadata, **FAILURE), None).clues.is_superseded
     assert not observed(a_call(metadata)).clues.is_superseded
     assert not observed(a_call({"generation_id": "g"}, **FAILURE), None).clues.is_superseded
+
+
+def test_calls_with_one_id() -> None:
+    """Two calls to which LiteLLM gave one id have two ids if they began at different times."""
+    found = [observation_of(a_call(), a_response(), started=began) for began in (STARTED, ENDED)]
+
+    assert identify(found[0].clues).span_id != identify(found[1].clues).span_id
+
+
+@pytest.mark.parametrize("name", ["num_retries", "max_retries"])
+@pytest.mark.parametrize("number", [0, 2])
+def test_retried_by_litellm(name: str, number: int) -> None:
+    """A failure that LiteLLM itself repeats leaves the caller's id as well, wherever it says so."""
+    for changes in ({name: number}, {"litellm_params": {name: number}}):
+        clues = observed(a_call(**changes, **FAILURE), None).clues
+
+        assert clues.is_superseded is (number > 0)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "changes", "superseded", "told"),
+    [
+        (Attempt(1), {}, False, None),
+        (Attempt(1, is_repeated=True), {}, False, 1),
+        (Attempt(1, is_repeated=True), FAILURE, True, 1),
+        (Attempt(1), FAILURE, False, None),
+        (Attempt(1), {**FAILURE, "num_retries": 2}, True, 1),
+    ],
+)
+def test_attempts(
+    attempt: Attempt, changes: dict[str, Any], superseded: bool, told: int | None
+) -> None:
+    """Of a call that LiteLLM repeats each attempt tells its number; the failed ones are superseded."""
+    response = None if "exception" in changes else a_response()
+    made = observation_of(a_call(**changes), response, attempt=attempt)
+
+    assert made.clues.is_superseded is superseded
+    assert json.loads(made.metadata or "").get("attempted_retries") == told
+
+
+def test_unread_stream() -> None:
+    """A stream that nobody read to its end says so, beside what is known of it."""
+    read = observed(mine=1)
+    unread = unread_observation_of(read)
+    bare = unread_observation_of(read._replace(metadata=None))
+    said = {"stream": "not read to its end", "usage_is_estimated": True}
+
+    assert (unread.level, unread.status_message) == ("WARNING", UNREAD)
+    assert json.loads(unread.metadata or "") == {**json.loads(read.metadata or ""), **said}
+    assert json.loads(bare.metadata or "") == said
+    assert (unread.output, unread.usage) == (read.output, read.usage)
+
+
+def test_proxied() -> None:
+    """A request to the proxy is known by what LiteLLM keeps of it."""
+    assert is_proxied({"litellm_params": {"proxy_server_request": {"url": "http://proxy"}}})
+    assert not is_proxied(a_call())
+    assert not is_proxied({})
 
 
 def test_attempts_that_begin_together() -> None:

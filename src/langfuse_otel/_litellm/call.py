@@ -29,8 +29,7 @@ class Call(NamedTuple):
 
     def text(self, name: str) -> str | None:
         """Return a field of the metadata as text."""
-        value = self.metadata.fields.get(name)
-        return None if value is None else text_of(value)
+        return text_of(self.metadata.fields.get(name))
 
 
 def has_failed(kwargs: Mapping[str, Any], response: object) -> bool:

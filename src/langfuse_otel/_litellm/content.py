@@ -87,7 +87,7 @@ def _passed(kwargs: Mapping[str, Any]) -> object:
     body = _parsed(_prompt(kwargs))
     if not isinstance(body, Mapping):
         return _messages(kwargs)
-    return _messages({**body, "optional_params": body}) if body.get("messages") else body
+    return _messages(body) if body.get("messages") else body
 
 
 def _passed_back(response: object) -> object:

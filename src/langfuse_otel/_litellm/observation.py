@@ -191,12 +191,13 @@ def _level(call: Call) -> Level:
     return "WARNING" if call.kwargs.get("litellm_no_upstream_llm_call") else "ERROR"
 
 
-def _status_message(call: Call, hidden: Hidden) -> str:
+def _status_message(call: Call, hidden: Hidden) -> str | None:
+    """Where content is hidden, an error's type stands for its text, which may quote it."""
     error = call.kwargs.get("exception")
     if hidden:
-        return type(error).__name__
+        return type(error).__name__ if error else None
     text = message_of(error) if error else text_of(call.payload.get("error_str"))
-    return without_secrets(text or "", call.kwargs) or type(error).__name__
+    return without_secrets(text, call.kwargs) if text else None
 
 
 def _metadata(call: Call, retries: int | None, hidden: Hidden) -> Json:

@@ -101,6 +101,6 @@ def _json(value: object) -> Json | None:
 
 
 def _output(kind: Kind, answer: object, hidden: Hidden) -> Json | None:
-    if answer is None or hidden.output:
-        return None if answer is None else hidden.instead
-    return _json(kind.output(answer))
+    if answer is None:
+        return None
+    return hidden.instead if hidden.output else _json(kind.output(answer))
