@@ -9,13 +9,27 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from langfuse_otel._text import clean, described, digits, json_text, message_of, printable
+from langfuse_otel._text import (
+    FEW,
+    MAX_DEPTH,
+    _is_small,
+    clean,
+    described,
+    digits,
+    json_text,
+    message_of,
+    printable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 class Color(Enum):
@@ -24,7 +38,7 @@ class Color(Enum):
 
 @dataclass
 class Point:
-    x: int
+    x: object
 
 
 class Model(BaseModel):
@@ -37,39 +51,67 @@ class Broken:
         raise RuntimeError("no repr today")
 
 
+class Torn(UserDict):
+    def __iter__(self) -> Iterator[object]:
+        raise RuntimeError("no keys today")
+
+    def __repr__(self) -> str:
+        return "<Torn>"
+
+
 class Named:
     def __repr__(self) -> str:
         return "<Named>"
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ({"a": [1, "ä", None, True, 1.5]}, {"a": [1, "ä", None, True, 1.5]}),
-        (Model(), {"a": 1}),
-        (Point(1), {"x": 1}),
-        (Color.RED, "red"),
-        (datetime(2026, 1, 2, tzinfo=timezone.utc), "2026-01-02T00:00:00Z"),
-        ({"x": float("nan"), "y": float("inf")}, {"x": "NaN", "y": "Infinity"}),
-        (2**53, 2**53),
-        (2**53 + 1, "9007199254740993"),
-        ({"id": -(2**70)}, {"id": str(-(2**70))}),
-        ("12345678901234567890", "12345678901234567890"),
-        ({"id": 10**5_000}, {"id": hex(10**5_000)}),
-        (b"\xff\x00", "_wA="),
-        (Named(), "<Named>"),
-        (MappingProxyType({"a": UserDict(b=1)}), {"a": {"b": 1}}),
-        ({"b": Broken()}, {"b": "<Broken>"}),
-        ("a\ud800b", "a\ufffdb"),
-        ({"\udc00": "\ud83d\ude00"}, {"\ufffd": "😀"}),
-        ({1: 2, None: 3}, {"1": 2, "None": 3}),
-        (ValueError("x"), "ValueError('x')"),
-        ({"s": {1}}, {"s": [1]}),
-    ],
-)
+VALUES = [
+    ({"a": [1, "ä", None, True, 1.5]}, {"a": [1, "ä", None, True, 1.5]}),
+    (Model(), {"a": 1}),
+    (Point(1), {"x": 1}),
+    (Color.RED, "red"),
+    (datetime(2026, 1, 2, tzinfo=timezone.utc), "2026-01-02T00:00:00Z"),
+    ({"x": float("nan"), "y": float("inf")}, {"x": "NaN", "y": "Infinity"}),
+    (2**53, 2**53),
+    (2**53 + 1, "9007199254740993"),
+    ({"id": -(2**70)}, {"id": str(-(2**70))}),
+    ("12345678901234567890", "12345678901234567890"),
+    ({"id": 10**5_000}, {"id": hex(10**5_000)}),
+    (b"\xff\x00", "_wA="),
+    (Named(), "<Named>"),
+    (MappingProxyType({"a": UserDict(b=1)}), {"a": {"b": 1}}),
+    (Point(MappingProxyType({"a": 1})), {"x": {"a": 1}}),
+    ({"b": Broken()}, {"b": "<Broken>"}),
+    ({"t": Torn()}, {"t": "<Torn>"}),
+    ("a\ud800b", "a\ufffdb"),
+    ({"\udc00": "\ud83d\ude00"}, {"\ufffd": "😀"}),
+    ({1: 2, None: 3}, {"1": 2, "None": 3}),
+    (ValueError("x"), "ValueError('x')"),
+    ({"s": {1}}, {"s": [1]}),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), VALUES)
 def test_values(value: object, expected: object) -> None:
     """Each kind of object has its JSON."""
     assert json.loads(json_text(value)) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [*VALUES, ({1: Point(Named())}, {"1": {"x": "<Named>"}})]
+)
+def test_values_beside_half_a_character(value: object, expected: object) -> None:
+    """The JSON is the same beside what has to be replaced."""
+    assert json.loads(json_text([value, "\ud800"])) == [expected, "\ufffd"]
+
+
+@pytest.mark.parametrize(
+    ("beside", "text"),
+    [(1, '{"ä":[1,1]}'), (2**70, f'{{"ä":[1,"{2**70}"]}}'), ("\ud800", '{"ä":[1,"\ufffd"]}')],
+    ids=["plain", "large", "half"],
+)
+def test_compact(beside: object, text: str) -> None:
+    """No character is spent on spaces, nor on what UTF-8 has."""
+    assert json_text({"ä": [1, beside]}) == text
 
 
 @pytest.mark.parametrize(
@@ -78,32 +120,83 @@ def test_values(value: object, expected: object) -> None:
         pytest.param([{"id": 2**70}], id="few"),
         pytest.param([Named, {"id": 2**70}], id="other"),
         pytest.param([Model(a=2**70)], id="object"),
-        pytest.param([*range(1_000), 2**70], id="many"),
+        pytest.param([2**70, *range(1_000)], id="many"),
     ],
 )
 def test_large_integer_beside_long_text(objects: list[object]) -> None:
-    """A large integer is text whatever stands beside it."""
-    text = json_text(["x" * 100_000, *objects, "y"])
+    """A large integer is text whatever stands beside it, and the objects are as they were."""
+    given = ["x" * 100_000, *objects, "y"]
+    text = json_text(given)
 
     assert f'"{2**70}"' in text
     assert json.loads(text)[-1] == "y"
+    assert given == ["x" * 100_000, *objects, "y"]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_small"),
+    [
+        ({"a": [{"b": "x"}, 1, 1.5, True, None]}, True),
+        ([2**53, -(2**53)], True),
+        ([2**53 + 1], False),
+        ([0] * (FEW - 1), True),
+        ([0] * FEW, False),
+        ((1,), False),
+        ([Named()], False),
+    ],
+    ids=["plain", "exact", "large", "few", "many", "tuple", "object"],
+)
+def test_small(value: object, is_small: bool) -> None:
+    """Few objects of JSON's own types tell at once that there is no large integer."""
+    assert _is_small(value) is is_small
 
 
 def test_cycle() -> None:
     """A cycle ends in dots."""
     cycle: dict[str, object] = {"a": 1}
     cycle["self"] = cycle
+    ring: list[object] = [1]
+    ring.append(ring)
+    loop = Point(None)
+    loop.x = loop
 
     assert json.loads(json_text(cycle)) == {"a": 1, "self": "..."}
+    assert json.loads(json_text(ring)) == [1, "..."]
+    assert json.loads(json_text(loop)) == "Point(x=...)"
 
 
-def test_depth() -> None:
+def nested(levels: int, inner: object, wrap: Callable[[object], object]) -> object:
+    """Return `inner` so many levels down."""
+    for _ in range(levels):
+        inner = wrap(inner)
+    return inner
+
+
+def listed(inner: object) -> object:
+    """Return a list of it."""
+    return [inner]
+
+
+def named(inner: object) -> object:
+    """Return a mapping to it."""
+    return {"a": inner}
+
+
+@pytest.mark.parametrize("wrap", [listed, named])
+def test_depth(wrap: Callable[[object], object]) -> None:
     """Nesting beyond all measure ends in dots."""
-    deep: list[object] = []
-    for _ in range(5_000):
-        deep = [deep]
+    text = json_text(nested(5_000, 1, wrap))
 
-    assert "..." in json_text(deep)
+    assert json.loads(text) == nested(MAX_DEPTH, "...", wrap)
+
+
+def test_depth_in_an_object() -> None:
+    """What an object holds begins as far down as the object stands."""
+    held = nested(40, "\ud800", listed)
+
+    assert json.loads(json_text(nested(40, Point(held), listed))) == nested(
+        40, {"x": nested(MAX_DEPTH - 41, "...", listed)}, listed
+    )
 
 
 def test_lock_beside_content() -> None:

@@ -133,7 +133,7 @@ def _plain(value: Any, depth: int = 0, above: frozenset[int] = frozenset()) -> A
             return [_plain(item, depth + 1, inside) for item in list(value)]
     except Exception:  # noqa: BLE001 - as above
         return described(value)
-    return _plain(_dumped(value), depth + 1, inside)
+    return _plain(_dumped(value), depth)
 
 
 def _scalar(value: str | float | None) -> str | float | None:
@@ -143,7 +143,7 @@ def _scalar(value: str | float | None) -> str | float | None:
         return value
     if isinstance(value, int):
         return value if abs(value) <= MAX_EXACT_INTEGER else digits(value)
-    return value if math.isfinite(value) else str(value)
+    return value if math.isfinite(value) else json.dumps(value)
 
 
 def _key(key: object) -> str:
@@ -152,6 +152,6 @@ def _key(key: object) -> str:
 
 def _dumped(value: object) -> object:
     try:
-        return to_jsonable_python(value, bytes_mode="base64", fallback=_known)
+        return to_jsonable_python(value, bytes_mode="base64", fallback=_known, exclude_none=True)
     except Exception:  # noqa: BLE001 - as above
         return described(value)
