@@ -62,6 +62,7 @@ def payload(**changes: Any) -> dict[str, Any]:
         ),
         (payload(metadata={"user_api_key_team_id": 7}), {"user_api_key_team_id": 7}),
         (a_call({"mine": 0, "call_type": "mine"}), {"mine": 0, "call_type": "mine"}),
+        (a_call({"raw_request": "curl ..."}), {"raw_request": "curl ..."}),
     ],
 )
 def test_facts(kwargs: dict[str, Any], expected: dict[str, Any]) -> None:

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls import Growing
-from langfuse_otel._litellm.limits import short_text
+from langfuse_otel._litellm.limits import CUT, MAX_METADATA, short_text
 from langfuse_otel._litellm.metadata import call_metadata, decisive, from_headers
 from langfuse_otel._litellm.names import FIELDS
+from langfuse_otel._text import json_text
 
 
 class Seven(Enum):
@@ -188,6 +189,34 @@ def test_callers_own_names() -> None:
     assert call_metadata({"metadata": metadata}).rest == metadata
 
 
+def test_the_proxys_names() -> None:
+    """Behind the proxy such a name is the proxy's own."""
+    asked = {"agent_id": "a", "endpoint": "e", "user_agent": "u", "mine": 1}
+
+    assert call_metadata(proxied(requester_metadata=asked)).rest == {"mine": 1}
+
+
+def test_two_inlets() -> None:
+    """What one inlet does not say another does."""
+    found = call_metadata(
+        {
+            "litellm_metadata": {"session_id": "s", "mine": 1},
+            "metadata": {"trace_name": "n", "yours": 2},
+        }
+    )
+
+    assert found.fields == {"session_id": "s", "trace_name": "n"}
+    assert found.rest == {"mine": 1, "yours": 2}
+
+
+def test_too_much_of_the_rest() -> None:
+    """Of more than there may be the keys that fit are kept, as they will be shown."""
+    metadata = {"mine": "x" * MAX_METADATA, 7: (1,)}
+    said = f"1 of 2 keys left out, {len(json_text(metadata))} characters in all"
+
+    assert call_metadata({"metadata": metadata}).rest == {"7": [1], CUT: said}
+
+
 def test_tags_of_key_and_team() -> None:
     """Behind the proxy the tags are those that LiteLLM has put together."""
     params = proxied(requester_metadata={"tags": ["own"]}, tags=["own", "team"])
@@ -234,14 +263,17 @@ def test_no_other_identity() -> None:
     assert call_metadata(params).fields == {"trace_metadata": {"mine": 1}}
 
 
-def test_the_proxys_dictionary() -> None:
+@pytest.mark.parametrize(
+    ("place", "other"), [("metadata", "litellm_metadata"), ("litellm_metadata", "metadata")]
+)
+def test_the_proxys_dictionary(place: str, other: str) -> None:
     """What the proxy knows of key and team is in one dictionary, whatever the other says."""
     ours = {
         "user_api_key_hash": "h",
         "user_api_key_metadata": {"trace_name": "ours"},
         "tags": ["a"],
     }
-    params = {**proxied(tags=["theirs"]), "litellm_metadata": ours}
+    params = {**proxied(), place: ours, other: {"tags": ["theirs"]}}
 
     assert call_metadata(params).fields == {"trace_name": "ours", "tags": ["a"]}
 

@@ -77,7 +77,7 @@ SPLIT = {"input_cost": 0.25, "output_cost": 0.5, "tool_usage_cost": 0.0}
             {"input": 0, "input_cached_tokens": 5, "output": 0, "total": 5},
         ),
         (
-            {"prompt_tokens": 5.0, "completion_tokens": -3, "total_tokens": None},
+            {"prompt_tokens": 5.0, "completion_tokens": -3.0, "total_tokens": -3},
             {"input": 5, "output": 0, "total": 5},
         ),
         ({"prompt_tokens": "many"}, None),
@@ -211,10 +211,16 @@ def test_buckets(usage: object, buckets: dict[str, int] | None) -> None:
 )
 def test_search(total: int, searched: dict[str, int]) -> None:
     """What a search put into the prompt is counted where the total has room for it."""
-    details = {"tool_use_tokens": 4}
-    found = usage_of({"prompt_tokens": 10, "total_tokens": total, "prompt_tokens_details": details})
+    found = usage_of(
+        {
+            "prompt_tokens": 7,
+            "completion_tokens": 3,
+            "total_tokens": total,
+            "prompt_tokens_details": {"tool_use_tokens": 4},
+        }
+    )
 
-    assert found == {"input": 10, **searched, "output": 0, "total": total}
+    assert found == {"input": 7, **searched, "output": 3, "total": total}
 
 
 @pytest.mark.parametrize(
