@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from langfuse_otel import _text
 from langfuse_otel._text import (
     FEW,
     MAX_DEPTH,
@@ -102,6 +103,15 @@ def test_values(value: object, expected: object) -> None:
 def test_values_beside_half_a_character(value: object, expected: object) -> None:
     """The JSON is the same beside what has to be replaced."""
     assert json.loads(json_text([value, "\ud800"])) == [expected, "\ufffd"]
+
+
+def test_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has nothing to replace is written in one go."""
+    monkeypatch.setattr(_text, "_plain", pytest.fail)
+
+    assert (
+        json_text([Model(), float("nan"), b"\xff", Named()]) == '[{"a":1},"NaN","_w==","<Named>"]'
+    )
 
 
 @pytest.mark.parametrize(
