@@ -156,7 +156,12 @@ def test_pure_files_are_mutated() -> None:
 
 
 def test_mutation_report() -> None:
-    """The page on mutation testing reports only on files that it changes."""
+    """The page on mutation testing reports on each file that it changes, and adds up."""
     page = (ROOT / "docs/mutation.md").read_text()
+    row = r"^\| `(.*?\.py)` \| (\d+) \| (\d+) \| (\d+) \|$"
+    files, *numbers = zip(*re.findall(row, page, re.MULTILINE), strict=True)
+    changes, killed, survived = (sum(map(int, column)) for column in numbers)
 
-    assert set(re.findall(r"^\| `(.*?\.py)` \|", page, re.MULTILINE)) <= mutated()
+    assert set(files) == mutated()
+    assert changes == killed + survived
+    assert f"Of {changes:,} changes {survived} survived." in page
