@@ -17,6 +17,7 @@ import hypothesis
 import pytest
 
 from langfuse_otel import _pipeline, _process, _read_settings, _routes
+from langfuse_otel._hooks import streams
 from langfuse_otel._litellm import call_masks, guard, pinned
 from langfuse_otel._privacy import masking
 from langfuse_otel.testing import Collector
@@ -101,7 +102,7 @@ def no_event_loop_left() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def fresh_process() -> Iterator[None]:
-    """No delivery, no warning and no observation of another test is remembered."""
+    """No delivery, no warning, no stream and no observation of another test is remembered."""
     yield
     if _process._delivery is not None:
         _process._delivery.shutdown(0.0)
@@ -115,6 +116,8 @@ def fresh_process() -> Iterator[None]:
     _routes._warned.clear()
     guard._said.clear()
     call_masks._functions.clear()
+    for known in (streams._open, streams._ended, streams._expected):
+        known.clear()
     masking.configure(mask=None)
     _read_settings._warn_once.cache_clear()
     logging.getLogger("langfuse_otel").setLevel(logging.NOTSET)

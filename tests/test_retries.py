@@ -91,9 +91,10 @@ def retry_numbers(langfuse: Collector) -> list[int | None]:
 
 
 def collected() -> None:
-    """Wait until no stream object is left, which LiteLLM's threads may hold for a moment."""
+    """Wait until no stream object is left, which LiteLLM's threads and queue may hold for a moment."""
     deadline = time.monotonic() + 20
     while streams._open and time.monotonic() < deadline:
+        langfuse_otel.flush(20)
         gc.collect()
     assert not streams._open
 
