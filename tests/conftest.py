@@ -140,6 +140,8 @@ def fresh_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(litellm, name, [])
     monkeypatch.setattr(litellm, "suppress_debug_info", True)
     litellm_logging._in_memory_loggers.clear()
+    # LiteLLM makes it anew: its connections are of an event loop that another test has closed.
+    monkeypatch.delitem(vars(litellm), "module_level_aclient", raising=False)
 
 
 @pytest.fixture
