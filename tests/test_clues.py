@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -109,14 +108,13 @@ def test_what_is_kept() -> None:
                 "user_api_key_hash": "hash",
                 "requester_metadata": {"generation_id": short_text(LONG)},
             },
-            "litellm_metadata": {},
             "proxy_server_request": {
                 "headers": {"langfuse_trace_id": short_text(LONG), "TRACEPARENT": TRACEPARENT},
                 "body": {"litellm_metadata": {"trace_id": short_text(LONG)}},
             },
         },
     }
-    assert json.dumps(what_decides({})["litellm_params"]["proxy_server_request"]) == "{}"
+    assert what_decides({}) == {"litellm_call_id": None, "litellm_trace_id": None}
 
 
 def test_ambient() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from copy import deepcopy
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls import Growing
-from langfuse_otel._litellm.held import Held, held, opened, size_of
+from langfuse_otel._litellm.held import Held, held, held_answer, held_whole, opened, size_of
 from langfuse_otel._litellm.metadata import call_metadata
 from langfuse_otel._litellm.names import FIELDS
 from langfuse_otel._text import json_text
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REQUEST = {"headers": {}, "body": {}}
+
+
+def held_params(params: dict[str, Any]) -> dict[str, Any]:
+    """Return what is held of LiteLLM's `litellm_params`."""
+    found: dict[str, Any] = held({"litellm_params": params})["litellm_params"]
+    return found
 
 
 APPENDED = methodcaller("append", "more")
@@ -43,7 +50,7 @@ def test_later_changes(inlet: str, name: str, value: Any, change: Callable[[Any]
     """A value that is changed, and a key that is added, are not in what was held."""
     metadata = {name: value}
     before = deepcopy(call_metadata({inlet: metadata}))
-    taken = held({inlet: metadata})
+    taken = held_params({inlet: metadata})
     change(value)
     metadata["session_id"] = "later"
 
@@ -53,7 +60,9 @@ def test_later_changes(inlet: str, name: str, value: Any, change: Callable[[Any]
 def test_later_changes_of_a_request() -> None:
     """What the proxy keeps of a request's metadata is held as well."""
     asked = {"trace_metadata": {"a": 1}}
-    taken = held({"metadata": {"requester_metadata": asked}, "proxy_server_request": REQUEST})
+    taken = held_params(
+        {"metadata": {"requester_metadata": asked}, "proxy_server_request": REQUEST}
+    )
     asked["trace_metadata"]["a"] = 2
 
     assert call_metadata(taken).fields == {"trace_metadata": {"a": 1}}
@@ -61,13 +70,13 @@ def test_later_changes_of_a_request() -> None:
 
 def test_metadata_that_grow() -> None:
     """What another thread adds meanwhile disturbs nothing."""
-    assert held({"metadata": Growing(mine=1)}) == {"metadata": {"mine": 1}}
+    assert held_params({"metadata": Growing(mine=1)})["metadata"] == {"mine": 1}
 
 
 @pytest.mark.parametrize("value", ["x", 7, 1.5, True, None, UUID(int=1)])
 def test_what_nobody_changes(value: object) -> None:
     """A value that cannot change is not made to JSON."""
-    assert held({"metadata": {"mine": value}}) == {"metadata": {"mine": value}}
+    assert held_params({"metadata": {"mine": value}})["metadata"] == {"mine": value}
 
 
 @pytest.mark.parametrize(
@@ -84,21 +93,87 @@ def test_what_nobody_changes(value: object) -> None:
 def test_what_is_not_the_callers(name: str, request_: object) -> None:
     """LiteLLM's own objects, which may hold keys, and Langfuse's prompts are not read."""
     thing = object()
-    taken = held({"metadata": {name: thing}, "proxy_server_request": request_})
+    taken = held_params({"metadata": {name: thing}, "proxy_server_request": request_})
 
     assert taken["metadata"][name] is thing
 
 
-def test_the_rest_of_the_parameters() -> None:
-    """What is no metadata is there as LiteLLM gave it."""
-    params = {"api_base": "http://x", "metadata": None, "litellm_metadata": "text"}
+def test_the_whole() -> None:
+    """Of a call that failed all is there as LiteLLM gave it, but for the caller's metadata."""
+    kwargs = {
+        "exception": ValueError(),
+        "api_key": "sk-secret",
+        "litellm_params": {"api_key": "other", "metadata": {"tags": ["a"]}},
+    }
+    changed = {"api_key": "other", "metadata": {"tags": Held('["a"]')}}
 
-    assert held(params) == params
+    assert held_whole(kwargs) == {**kwargs, "litellm_params": changed}
+    assert held_whole({}) == {"litellm_params": {}}
+
+
+class Content:
+    """Whatever is held of a call, but must not be."""
+
+
+def test_no_content() -> None:
+    """Nothing waits with a call that says the same again: messages, answer, the request's body."""
+    content = Content()
+    gone = weakref.ref(content)
+    kwargs: dict[str, Any] = {
+        "messages": [content],
+        "input": content,
+        "original_response": content,
+        "additional_args": {"complete_input_dict": content},
+        "litellm_params": {
+            "proxy_server_request": {"headers": {"a": "b"}, "body": {"messages": [content]}},
+            "metadata": {"mine": "x"},
+            "logger_fn": content,
+        },
+        "standard_logging_object": {
+            "messages": [content],
+            "response": content,
+            "metadata": {"user_api_key_alias": "k", "vector_store_request_metadata": content},
+        },
+    }
+    taken = held(kwargs), held_answer({"id": "r", "output": content}, kwargs)
+    del kwargs, content
+
+    assert gone() is None
+    assert taken[0]["litellm_params"]["proxy_server_request"]["headers"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("response", "usage"),
+    [
+        ({"usage": {"total_tokens": 1}}, {"total_tokens": 1}),
+        ([{"type": "response.done"}], {"total_tokens": 2}),
+        ({"text": "redacted-by-litellm"}, {"total_tokens": 3}),
+        ({"text": "spoken"}, None),
+    ],
+    ids=["answer", "realtime", "redacted", "without"],
+)
+def test_usage(response: object, usage: object) -> None:
+    """The usage is held from where LiteLLM has it."""
+    payload = {
+        "response": {"usage": {"total_tokens": 2}},
+        "metadata": {"usage_object": {"total_tokens": 3}},
+    }
+    found = held_answer(response, {"standard_logging_object": payload})
+
+    assert found is not None
+    assert found["usage"] == usage
+
+
+def test_no_answer() -> None:
+    """Without a response nothing of it is held."""
+    assert held_answer(None, {}) is None
 
 
 def test_size() -> None:
     """Texts and what was made to JSON count; LiteLLM's own objects do not."""
-    taken = held({"metadata": {"mine": "abc", "tags": ["a"], "n": 7, "model_info": {"a": 1}}})
+    taken = held_params(
+        {"metadata": {"mine": "abc", "tags": ["a"], "n": 7, "model_info": {"a": 1}}}
+    )
 
     assert size_of(taken) == len("abc") + len('["a"]')
     assert size_of({}) == 0
@@ -124,7 +199,7 @@ PARTS = ("metadata", "litellm_metadata", "proxy_server_request")
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(PARTS, JSON)))
 def test_holding_changes_nothing(params: dict[str, Any]) -> None:
     """What is read of metadata of any shape is the same with and without holding it."""
-    before, after = call_metadata(params), call_metadata(held(params))
+    before, after = call_metadata(params), call_metadata(held_params(params))
 
     assert json_text(after.rest) == json_text(before.rest)
     assert after._replace(rest={}) == before._replace(rest={})

@@ -11,6 +11,9 @@ import pytest
 
 from calls import observation_of
 from langfuse_otel._litellm.guard import missing_in
+from langfuse_otel._litellm.held import held_whole
+from langfuse_otel._litellm.observation import observation_from
+from langfuse_otel._litellm.snapshot import snapshot_of
 from langfuse_otel._litellm.versions import LITELLM
 from upstream import BUCKETS
 
@@ -97,6 +100,16 @@ def test_observation(path: Path) -> None:
     assert (observation.ended_ns - observation.started_ns) == 2_000_000_000
     assert "kept" in (observation.metadata or "")
     assert observation.trace.session_id == "session-1"
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_what_is_held(path: Path) -> None:
+    """What is held of a call until it is read is all that is read of it."""
+    call = recorded(path)
+    taken = snapshot_of(call["kwargs"], call["response"], call["started"], call["ended"])
+    whole = taken._replace(kwargs=held_whole(call["kwargs"]))
+
+    assert observation_from(taken) == observation_from(whole)
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)

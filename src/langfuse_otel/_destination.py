@@ -62,6 +62,10 @@ class Destination:
     public_key: str | None = None
     is_public_only: bool = False
 
+    def __hash__(self) -> int:
+        """What tells projects apart, as a rule: it is asked for every call."""
+        return hash((self.traces_url, self.public_key))
+
     @property
     def host(self) -> str:
         """The Langfuse address that the traces URL was made from."""

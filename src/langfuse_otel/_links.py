@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm.clues import clues_of, what_decides
@@ -13,15 +12,15 @@ from langfuse_otel._records import Defaults
 from langfuse_otel._spans.identity import identify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from langfuse_otel._records import Clues, Parent
+    from langfuse_otel._records import Parent
     from langfuse_otel.settings import Settings
 
 # How many calls are remembered, the newest.
 MAX_CALLS = 10_000
 
-_calls: OrderedDict[str, Callable[[Defaults], Clues]] = OrderedDict()
+_calls: OrderedDict[str, tuple[Mapping[str, Any], Parent | None]] = OrderedDict()
 _projects: dict[str, str] = {}
 
 
@@ -32,7 +31,7 @@ def announce(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) ->
     """
     if call_id in _calls:
         return
-    _calls[call_id] = partial(clues_of, what_decides(kwargs), ambient and ambient.bare)
+    _calls[call_id] = what_decides(kwargs), ambient and ambient.bare
     if len(_calls) > MAX_CALLS:
         _calls.popitem(last=False)
 
@@ -47,7 +46,7 @@ def trace_of_call(call_id: object) -> str | None:
         ignores_context=settings.ignore_context_propagation,
         trusts_requests=settings.trust_request_metadata,
     )
-    return f"{identify(found(defaults)).trace_id:032x}"
+    return f"{identify(clues_of(*found, defaults)).trace_id:032x}"
 
 
 def trace_id(response: object) -> str | None:

@@ -39,7 +39,7 @@ log = logging.getLogger("langfuse_otel")
 
 # How many observations are remembered, to export one that is announced twice only once.
 MAX_REMEMBERED = 10_000
-_remembered: OrderedDict[Key, list[Times]] = OrderedDict()
+_remembered: OrderedDict[Key, tuple[Times, ...]] = OrderedDict()
 _remembering = open_in_child(threading.Lock())
 
 
@@ -172,10 +172,10 @@ def _is_new(key: Key, finished: Finished) -> bool:
     """
     times = finished.started_ns, finished.ended_ns
     with _remembering:
-        earlier = _remembered.setdefault(key, [])
+        earlier = _remembered.get(key, ())
         is_new = not any(_overlap(times, other) for other in earlier)
         if is_new:
-            earlier.append(times)
+            _remembered[key] = (*earlier, times)
         while len(_remembered) > MAX_REMEMBERED:
             _remembered.popitem(last=False)
     return is_new

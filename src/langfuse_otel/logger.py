@@ -276,6 +276,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
 
     def _pipeline(self) -> Pipeline:
         """Settings are read at the first call, so that a program may set them after the import."""
+        if self._opened is not None:
+            return self._opened
         with _opening:
             if self._opened is None:
                 self._opened = Pipeline(read_settings(**self._arguments))

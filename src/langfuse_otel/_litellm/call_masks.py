@@ -30,8 +30,7 @@ _functions: OrderedDict[str, object] = OrderedDict()
 def note(kwargs: Mapping[str, Any]) -> None:
     """Remember the masking function of the call that LiteLLM is about to make, if it has one."""
     function = mapping_of(kwargs.get("litellm_params")).get(_MOVED)
-    trace_id = text_of(kwargs.get("litellm_trace_id"))
-    if function and trace_id:
+    if function and (trace_id := text_of(kwargs.get("litellm_trace_id"))):
         _functions[trace_id] = function
         while len(_functions) > MAX_CALLS:
             _functions.popitem(last=False)

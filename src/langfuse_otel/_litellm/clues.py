@@ -29,20 +29,27 @@ def clues_of(kwargs: Mapping[str, Any], ambient: Parent | None, defaults: Defaul
 def what_decides(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return as much of LiteLLM's dictionary as `clues_of` reads; it keeps no prompt in memory."""
     params = mapping_of(kwargs.get("litellm_params"))
-    request = mapping_of(params.get("proxy_server_request"))
-    body = mapping_of(request.get("body"))
+    parts = {
+        "metadata": _decisive(params.get("metadata")),
+        "litellm_metadata": _decisive(params.get("litellm_metadata")),
+        "proxy_server_request": _request(mapping_of(params.get("proxy_server_request"))),
+    }
+    # Of most calls two ids are all: garbage collection looks at no dictionary of texts.
+    deciding = {name: part for name, part in parts.items() if part}
     return {
         "litellm_call_id": call_id_of(kwargs),
         "litellm_trace_id": _short_id(kwargs.get("litellm_trace_id")),
-        "litellm_params": {
-            "metadata": _decisive(params.get("metadata")),
-            "litellm_metadata": _decisive(params.get("litellm_metadata")),
-            "proxy_server_request": request
-            and {
-                "headers": _short_headers(request.get("headers")),
-                "body": {"litellm_metadata": decisive(body.get("litellm_metadata"))},
-            },
-        },
+        **({"litellm_params": deciding} if deciding else {}),
+    }
+
+
+def _request(request: Mapping[str, Any]) -> dict[str, Any] | None:
+    if not request:
+        return None
+    body = mapping_of(request.get("body"))
+    return {
+        "headers": _short_headers(request.get("headers")),
+        "body": {"litellm_metadata": decisive(body.get("litellm_metadata"))},
     }
 
 

@@ -6,27 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm.call import Call, call_id_of
 from langfuse_otel._litellm.limits import short_text
+from langfuse_otel._litellm.names import IDENTITY_FACTS
 from langfuse_otel._values import is_true, mapping_of, part, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Facts of LiteLLM's about the key, team and user of a proxy request: names, never the key.
-IDENTITY_FACTS = frozenset(
-    {
-        "user_api_key_alias",
-        "user_api_key_team_id",
-        "user_api_key_team_alias",
-        "user_api_key_user_id",
-        "user_api_key_user_email",
-        "user_api_key_org_id",
-        "user_api_key_org_alias",
-        "user_api_key_project_id",
-        "user_api_key_project_alias",
-        "user_api_key_end_user_id",
-        "user_api_key_request_route",
-    }
-)
 IDS = frozenset({"trace_id", "existing_trace_id", "generation_id", "parent_observation_id"})
 # What LiteLLM writes into the caller's metadata if asked to: the request as the provider got it.
 QUOTING = frozenset({"raw_request"})
@@ -93,6 +78,8 @@ def _without(given: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
 
 def _chosen(container: object, names: frozenset[str]) -> dict[str, Any]:
     found = mapping_of(container)
+    if names.isdisjoint(found):
+        return {}
     shared = names & found.keys()
     return {name: _short(value) for name in sorted(shared) if (value := found[name]) is not None}
 

@@ -1,8 +1,9 @@
-"""What a caller may change when a call has ended, held as it was. Pure.
+"""What is held of a call that has ended, until the thread comes by that reads it. Pure.
 
-The callback copies LiteLLM's two dictionaries of metadata, and puts JSON text in place of those of
-their values that may change. All else about them waits for the thread that reads the call. What other
-threads may add to is copied in one step before it is looked through.
+Of LiteLLM's data only what is read later is held: in the whole of it the conversation stands several
+times, and its many objects cost garbage collection for as long as they wait. What the caller may
+change meanwhile, the two dictionaries of metadata, is held as JSON text. What other threads may add
+to is copied in one step before it is looked through.
 """
 
 from __future__ import annotations
@@ -10,16 +11,57 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langfuse_otel._litellm.names import NAMES, PROXYS, ROUTERS, is_foreign
+from langfuse_otel._litellm.names import IDENTITY_FACTS, NAMES, PROXYS, ROUTERS, is_foreign
+from langfuse_otel._litellm.redaction import REDACTED
 from langfuse_otel._text import json_text
-from langfuse_otel._values import is_unchangeable, mapping_of
+from langfuse_otel._values import is_unchangeable, mapping_of, part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from langfuse_otel._records import Json
 
+# What LiteLLM (1.106) puts in place of a response that is no chat, embedding or `responses`.
+_LITELLMS_REDACTED = {"text": json.loads(REDACTED)}
+
 INLETS = ("litellm_metadata", "metadata")
+
+# What is read later, by the dictionary that it stands in: of the call ...
+_CALL = (
+    "cache_hit",
+    "call_type",
+    "completion_start_time",
+    "custom_llm_provider",
+    "litellm_call_id",
+    "litellm_no_upstream_llm_call",
+    "litellm_trace_id",
+    "max_retries",
+    "model",
+    "num_retries",
+    "prompt_id",
+    "prompt_version",
+    "response_cost",
+    "stream",
+    "user",
+)
+# ... of its `litellm_params`, beside the metadata ...
+_PARAMS = ("_langfuse_masking_function", "api_base", "max_retries", "num_retries")
+# ... of its `standard_logging_object` ...
+_PAYLOAD = (
+    "api_base",
+    "cost_breakdown",
+    "end_user",
+    "id",
+    "model_group",
+    "status",
+    "trace_id",
+)
+# ... and of the metadata there.
+_KNOWN = (
+    *sorted(IDENTITY_FACTS),
+    "mcp_tool_call_metadata",
+    "prompt_management_metadata",
+)
 
 # Where the proxy keeps what the request's body says.
 REQUESTERS = "requester_metadata"
@@ -31,14 +73,46 @@ class Held(NamedTuple):
     text: Json
 
 
-def held(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return LiteLLM's `litellm_params` with the caller's metadata as they are now.
+def held_whole(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return LiteLLM's dictionary about a call, with the caller's metadata as they are now.
 
-    LiteLLM's own values among them stay what they are, and so does Langfuse's object for a prompt.
+    So a call is held that has failed: its error may quote whatever is in there.
     """
-    own = PROXYS if params.get("proxy_server_request") else ROUTERS
-    inlets = {name: mapping_of(params.get(name)) for name in INLETS}
-    return {**params, **{name: _held(inlet, own) for name, inlet in inlets.items() if inlet}}
+    params = mapping_of(kwargs.get("litellm_params"))
+    return {**kwargs, "litellm_params": {**params, **_inlets(params)}}
+
+
+def held(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is read later of LiteLLM's dictionary about a call."""
+    params = mapping_of(kwargs.get("litellm_params"))
+    payload = mapping_of(kwargs.get("standard_logging_object"))
+    return {
+        **_chosen(kwargs, _CALL),
+        "litellm_params": {
+            **_chosen(params, _PARAMS),
+            "proxy_server_request": _request(params.get("proxy_server_request")),
+            **_inlets(params),
+        },
+        "standard_logging_object": {
+            **_chosen(payload, _PAYLOAD),
+            "metadata": _chosen(mapping_of(payload.get("metadata")), _KNOWN),
+        },
+    }
+
+
+def held_answer(response: object, kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what is read later of a response, beside what it says; None where there is none."""
+    if response is None:
+        return None
+    choices = part(response, "choices")
+    return {
+        "id": part(response, "id"),
+        "model": part(response, "model"),
+        "usage": _usage(response, mapping_of(kwargs.get("standard_logging_object"))),
+        "choices": [{"finish_reason": part(choice, "finish_reason")} for choice in choices]
+        if isinstance(choices, list)
+        else None,
+    }
 
 
 def size_of(params: Mapping[str, Any]) -> int:
@@ -52,8 +126,41 @@ def size_of(params: Mapping[str, Any]) -> int:
 
 
 def opened(value: Any) -> Any:
-    """Return what was held, or the value that needed no holding."""
+    """Return a value that was held, or one that needed no holding."""
     return json.loads(value.text) if isinstance(value, Held) else value
+
+
+def _usage(response: object, payload: Mapping[str, Any]) -> object:
+    """Of a realtime session, whose response is a list of events, LiteLLM's payload has the sum.
+
+    There it is as well where LiteLLM has redacted a response as a whole.
+    """
+    if isinstance(response, dict) and response == _LITELLMS_REDACTED:
+        return mapping_of(payload.get("metadata")).get("usage_object")
+    return part(payload.get("response") if isinstance(response, list) else response, "usage")
+
+
+def _request(request: object) -> dict[str, Any] | None:
+    """What a request to the proxy says beside its content."""
+    given = mapping_of(request)
+    if not given:
+        return None
+    body = mapping_of(given.get("body"))
+    return {
+        "headers": given.get("headers"),
+        "body": {"litellm_metadata": body.get("litellm_metadata")},
+    }
+
+
+def _chosen(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """The members of these names that are not None."""
+    get = given.get
+    return {name: value for name in names if (value := get(name)) is not None}
+
+
+def _inlets(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    own = PROXYS if params.get("proxy_server_request") else ROUTERS
+    return {name: _held(inlet, own) for name in INLETS if (inlet := mapping_of(params.get(name)))}
 
 
 def _held(inlet: Mapping[str, Any], own: frozenset[str]) -> dict[str, Any]:

@@ -109,6 +109,8 @@ def _small(rest: Mapping[str, Any]) -> Mapping[str, Any]:
 def decisive(metadata: object) -> dict[str, Any]:
     """Return as much of one dictionary of metadata as decides about trace, parent and id."""
     given = mapping_of(metadata)
+    if _DECISIVE.isdisjoint(given):
+        return {}
     names = _DECISIVE & given.keys()
     return {k: short_text(v) if isinstance(v := given[k], str) else v for k in names}
 

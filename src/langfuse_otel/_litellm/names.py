@@ -35,6 +35,23 @@ IDENTITY = "user_api_key"
 KEY = "user_api_key_hash"
 KNOWN = frozenset({KEY, "user_api_key_metadata", "user_api_key_team_metadata"})
 
+# What it says of the key, team and user of a request: names, never the key.
+IDENTITY_FACTS = frozenset(
+    {
+        "user_api_key_alias",
+        "user_api_key_team_id",
+        "user_api_key_team_alias",
+        "user_api_key_user_id",
+        "user_api_key_user_email",
+        "user_api_key_org_id",
+        "user_api_key_org_alias",
+        "user_api_key_project_id",
+        "user_api_key_project_alias",
+        "user_api_key_end_user_id",
+        "user_api_key_request_route",
+    }
+)
+
 # Other spellings: LangChain's, and that of LiteLLM's per-request settings.
 _ALIASES = {"langfuse_user_id": "trace_user_id", "langfuse_public": "trace_public"}
 NAMES = {name: name for name in FIELDS} | {PREFIX + name: name for name in FIELDS} | _ALIASES

@@ -16,7 +16,7 @@ from langfuse_otel._litellm.call import Call, read_call
 from langfuse_otel._litellm.clues import clues_from
 from langfuse_otel._litellm.content import default_name, kind_of, model_name
 from langfuse_otel._litellm.facts import observation_metadata
-from langfuse_otel._litellm.redaction import REDACTED, Hidden, hidden_of
+from langfuse_otel._litellm.redaction import Hidden, hidden_of
 from langfuse_otel._litellm.snapshot import Snapshot, nanoseconds_of
 from langfuse_otel._litellm.trace import MAX_NAME, documented_of, prompt_of, trace_fields
 from langfuse_otel._litellm.trust import distrusted
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 NO_DEFAULTS = Defaults()
 UNREAD = "The stream was not read to its end."
 
-# What LiteLLM (1.106) puts in place of a response that is no chat, embedding or `responses`.
-LITELLMS_REDACTED = {"text": json.loads(REDACTED)}
-
 
 def observation_from(
     taken: Snapshot, ambient: Parent | None = None, defaults: Defaults = NO_DEFAULTS
@@ -62,7 +59,7 @@ def observation_from(
     is_superseded = call.failed and (attempt.is_repeated or _is_retried(call))
     retries = attempt.number if attempt.is_repeated or is_superseded else None
     counts = kind.has_usage and not call.failed
-    usage = usage_of(_usage(call)) if counts else None
+    usage = usage_of(part(call.response, "usage")) if counts else None
     return Observation(
         name=(call.text("generation_name") or default_name(call.kwargs))[:MAX_NAME],
         type=kind.type,
@@ -157,17 +154,6 @@ def _completion_start(call: Call, ended_ns: int) -> int | None:
         return None
     began_ns = nanoseconds_of(call.kwargs.get("completion_start_time"))
     return None if began_ns == ended_ns else began_ns or None
-
-
-def _usage(call: Call) -> object:
-    """Of a realtime session, whose response is a list of events, LiteLLM's payload has the sum.
-
-    There it is as well where LiteLLM has redacted a response as a whole.
-    """
-    if isinstance(call.response, dict) and call.response == LITELLMS_REDACTED:
-        return mapping_of(call.payload.get("metadata")).get("usage_object")
-    summed = call.payload.get("response") if isinstance(call.response, list) else call.response
-    return part(summed, "usage")
 
 
 def _cost(call: Call, usage: object) -> dict[str, float] | None:

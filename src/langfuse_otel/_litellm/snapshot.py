@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langfuse_otel._litellm import call_masks
 from langfuse_otel._litellm.call import has_failed, id_of
 from langfuse_otel._litellm.content import Kind, kind_of
-from langfuse_otel._litellm.held import held, size_of
+from langfuse_otel._litellm.held import held, held_answer, held_whole, size_of
 from langfuse_otel._litellm.redaction import SHOWN, Hidden
 from langfuse_otel._privacy.parameters import model_parameters
 from langfuse_otel._records import ONLY_ATTEMPT, Attempt, Json
 from langfuse_otel._text import json_text
-from langfuse_otel._values import mapping_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +21,12 @@ if TYPE_CHECKING:
 class Snapshot(NamedTuple):
     """A finished call, taken so that no later change of the caller's objects reaches it.
 
-    What may change is JSON text here. LiteLLM's own data, which nobody changes, waits to be read by
-    `observation_from`, in a thread that no caller waits for.
+    What may change is JSON text here. What is to be read of LiteLLM's own data, which nobody changes,
+    waits for `observation_from`, in a thread that no caller waits for.
     """
 
     kwargs: Mapping[str, Any]
-    response: object
+    response: Mapping[str, Any] | None
     attempt: Attempt
     started_ns: int
     ended_ns: int
@@ -74,10 +73,11 @@ def snapshot_of(
     kind = kind_of(kwargs)
     began = nanoseconds_of(started) or nanoseconds_of(kwargs.get("start_time"))
     started_ns = max(began, nanoseconds_of(attempt.started))
-    answer = said if has_failed(kwargs, response) else response
+    failed = has_failed(kwargs, response)
+    answer = said if failed else response
     return Snapshot(
-        {**kwargs, "litellm_params": held(mapping_of(kwargs.get("litellm_params")))},
-        response,
+        held_whole(kwargs) if failed else held(kwargs),
+        held_answer(response, kwargs),
         attempt,
         started_ns,
         max(started_ns, nanoseconds_of(ended)),

@@ -120,9 +120,9 @@ def _cost_parts(total: float, breakdown: Mapping[str, Any]) -> dict[str, float]:
 
 def _found(table: Mapping[str, str], breakdown: Mapping[str, Any]) -> dict[str, float]:
     return {
-        name: float(breakdown[key])
+        name: float(cost)
         for name, key in table.items()
-        if is_cost(breakdown.get(key)) and breakdown[key]
+        if is_cost(cost := breakdown.get(key)) and cost
     }
 
 

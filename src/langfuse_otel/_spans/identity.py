@@ -17,12 +17,11 @@ from langfuse_otel._records import Clues, Identity, Parent
 if TYPE_CHECKING:
     from langfuse_otel._records import Reason
 
-_HEX_TRACE = re.compile(r"[0-9a-f]{32}")
+_TRACE_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HEX_SPAN = re.compile(r"[0-9a-f]{16}")
 _TRACEPARENT = re.compile(
     r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}(-.*)?"
 )
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def trace_id_of(text: str) -> int:
@@ -32,9 +31,7 @@ def trace_id_of(text: str) -> int:
     its SHA-256, as Langfuse's `create_trace_id(seed=...)` has it.
     """
     lowered = text.strip().lower()
-    if _UUID.fullmatch(lowered):
-        lowered = lowered.replace("-", "")
-    kept = int(lowered, 16) if _HEX_TRACE.fullmatch(lowered) else 0
+    kept = int(lowered.replace("-", ""), 16) if _TRACE_ID.fullmatch(lowered) else 0
     return kept or _hashed(text, 16)
 
 
@@ -83,16 +80,14 @@ def without_context(clues: Clues) -> Clues:
 
 
 def _trace(clues: Clues) -> tuple[int, Reason]:
-    explicit = clues.trace_id or clues.existing_trace_id
-    choices: tuple[tuple[int | None, Reason], ...] = (
-        (trace_id_of(explicit) if explicit else None, "metadata"),
-        (clues.remote.trace_id if clues.remote else None, "traceparent"),
-        (clues.ambient.trace_id if clues.ambient else None, "context"),
-        (trace_id_of(clues.litellm_trace_id) if clues.litellm_trace_id else None, "litellm"),
-    )
-    for trace_id, reason in choices:
-        if trace_id is not None:
-            return trace_id, reason
+    if explicit := clues.trace_id or clues.existing_trace_id:
+        return trace_id_of(explicit), "metadata"
+    if clues.remote:
+        return clues.remote.trace_id, "traceparent"
+    if clues.ambient:
+        return clues.ambient.trace_id, "context"
+    if clues.litellm_trace_id:
+        return trace_id_of(clues.litellm_trace_id), "litellm"
     return _hashed(clues.call_id, 16), "call"
 
 
@@ -120,5 +115,5 @@ def _observation(clues: Clues) -> int:
 
 
 def _hashed(text: str, size: int) -> int:
-    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-    return int(digest[: 2 * size], 16)
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).digest()
+    return int.from_bytes(digest[:size], "big")

@@ -49,7 +49,7 @@ HAS_IS_REMOTE, IS_REMOTE = 0x100, 0x200
 
 _ONE_BYTE, _TWO_BYTES = 1 << 7, 1 << 14
 # Texts up to this length are encoded once for many spans.
-MAX_REMEMBERED = 200
+MAX_REMEMBERED = 64
 _SMALL = tuple(bytes((n,)) for n in range(_ONE_BYTE))
 
 
@@ -197,9 +197,12 @@ def _attribute_pieces(key: str, value: AttributeValue) -> Sequence[bytes]:
     """A long text is a piece of its own, so that it is copied once, into the span."""
     if value.__class__ is not str:
         return (_attribute(_ATTRIBUTES, key, value),)
-    text = value.encode()
-    content = _pieces(_STRING, (text,))
-    return _pieces(_ATTRIBUTES, (_head(key), *_pieces(b"", content)))
+    text, head = value.encode(), _head(key)
+    size = _varint(len(text))
+    content_size = len(_STRING) + len(size) + len(text)
+    content = _varint(content_size)
+    attribute = _varint(len(head) + len(content) + content_size)
+    return _ATTRIBUTES, attribute, head, content, _STRING, size, text
 
 
 @lru_cache(maxsize=4096)
