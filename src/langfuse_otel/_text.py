@@ -40,19 +40,17 @@ def json_text(value: object) -> str:
             fallback=_known,
             exclude_none=True,
         )
-        if not (_may_hold_large_integers(value, text) and _TOO_LARGE.search(text)):
+        # Of a long text, a look at the few objects that made it is cheaper than one at each byte.
+        if (
+            (len(text) >= LONG and _is_small(value))
+            or _SIXTEEN_DIGITS not in text.translate(_DIGITS_TO_0)
+            or not _TOO_LARGE.search(text)
+        ):
             return text.decode()
         exact = _plain(json.loads(text))
     except Exception:  # noqa: BLE001 - an object may raise anything when it is read
         exact = _plain(value)
     return json.dumps(exact, ensure_ascii=False, separators=(",", ":"))
-
-
-def _may_hold_large_integers(value: object, text: bytes) -> bool:
-    """Of a long text, a look at the few objects that made it is cheaper than one at each byte."""
-    if len(text) >= LONG and _is_small(value):
-        return False
-    return _SIXTEEN_DIGITS in text.translate(_DIGITS_TO_0)
 
 
 def _is_small(value: object) -> bool:

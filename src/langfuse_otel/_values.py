@@ -9,12 +9,8 @@ from uuid import UUID
 
 from langfuse_otel._text import clean, digits
 
-_UNCHANGEABLE = (str, int, float, UUID, type(None))
-
-
-def is_unchangeable(value: object) -> bool:
-    """Whether nobody can change a value, so that it may be read later."""
-    return isinstance(value, _UNCHANGEABLE)
+# What nobody can change, so that it may be read later.
+UNCHANGEABLE = (str, int, float, UUID, type(None))
 
 
 @lru_cache(maxsize=1024)

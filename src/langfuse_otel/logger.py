@@ -190,9 +190,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
     ) -> None:
         """LiteLLM (1.106) reports some streams that were left as a success."""
         stream = streams.finished(call_id_of(kwargs), self._left) if kwargs.get("stream") else None
-        was_left = is_cut_short(kwargs) or (
-            is_proxied(kwargs) and stream is not None and not stream.is_complete
-        )
+        is_unread = stream is not None and not stream.is_complete
+        was_left = is_cut_short(kwargs) or (is_unread and is_proxied(kwargs))
 
         finish = unread_observation_of if was_left else None
         self._export(kwargs, response, started, ended, finish)

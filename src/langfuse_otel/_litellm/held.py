@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langfuse_otel._litellm.names import IDENTITY_FACTS, NAMES, PROXYS, ROUTERS, is_foreign
 from langfuse_otel._litellm.redaction import REDACTED
 from langfuse_otel._text import json_text
-from langfuse_otel._values import is_unchangeable, mapping_of, part
+from langfuse_otel._values import UNCHANGEABLE, mapping_of, part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -165,7 +165,9 @@ def _inlets(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _held(inlet: Mapping[str, Any], own: frozenset[str]) -> dict[str, Any]:
     return {
-        name: value if is_unchangeable(value) or _stays(name, own) else Held(json_text(value))
+        name: value
+        if isinstance(value, UNCHANGEABLE) or _stays(name, own)
+        else Held(json_text(value))
         for name, value in dict(inlet).items()
     }
 

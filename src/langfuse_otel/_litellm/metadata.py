@@ -25,7 +25,7 @@ from langfuse_otel._litellm.names import (
     is_foreign,
 )
 from langfuse_otel._text import json_text
-from langfuse_otel._values import is_unchangeable, mapping_of
+from langfuse_otel._values import UNCHANGEABLE, mapping_of
 
 # Fields that say the same thing in several ways: of those the operator's alone count.
 _TOGETHER = (
@@ -91,7 +91,7 @@ def _short(value: Any) -> Any:
     """A value as large as it may be; what is no JSON is there as it will be shown."""
     if isinstance(value, str):
         return short_text(value)
-    if is_unchangeable(value):
+    if isinstance(value, UNCHANGEABLE):
         return value
     text = value.text if isinstance(value, Held) else json_text(value)
     shown = json.loads(text)

@@ -44,9 +44,8 @@ class Snapshot(NamedTuple):
     @property
     def size(self) -> int:
         """About how many bytes it holds: what is the caller's, and a constant for the rest."""
-        texts = self.input, self.output, self.parameters
-        metadata = size_of(self.kwargs["litellm_params"])
-        return 2_000 + metadata + sum(len(text) for text in texts if text)
+        content = len(self.input or "") + len(self.output or "") + len(self.parameters or "")
+        return 2_000 + content + size_of(self.kwargs["litellm_params"])
 
 
 def snapshot_of(
