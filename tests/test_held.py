@@ -79,23 +79,28 @@ def test_what_nobody_changes(value: object) -> None:
     assert held_params({"metadata": {"mine": value}})["metadata"] == {"mine": value}
 
 
+@pytest.mark.parametrize("name", ["prompt", "langfuse_prompt", "user_api_key_team_metadata"])
+def test_what_stays_as_it_is(name: str) -> None:
+    """Langfuse's prompts are no JSON, and the operator's settings are nobody's to change."""
+    thing = object()
+
+    assert held_params({"metadata": {name: thing}})["metadata"][name] is thing
+
+
 @pytest.mark.parametrize(
     ("name", "request_"),
     [
-        ("prompt", None),
-        ("langfuse_prompt", None),
         ("model_info", None),
-        ("hidden_params", None),
+        ("previous_models", None),
         ("user_api_key_auth", REQUEST),
         ("usage_object", REQUEST),
     ],
 )
-def test_what_is_not_the_callers(name: str, request_: object) -> None:
-    """LiteLLM's own objects, which may hold keys, and Langfuse's prompts are not read."""
-    thing = object()
-    taken = held_params({"metadata": {name: thing}, "proxy_server_request": request_})
+def test_what_is_litellms(name: str, request_: object) -> None:
+    """LiteLLM's own objects, which may hold keys or messages, do not wait with the call."""
+    params = {"metadata": {name: [object()], "mine": 1}, "proxy_server_request": request_}
 
-    assert taken["metadata"][name] is thing
+    assert held_params(params)["metadata"] == {"mine": 1}
 
 
 def test_the_whole() -> None:

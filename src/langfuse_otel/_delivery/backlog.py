@@ -124,7 +124,8 @@ class Backlog:
         self._added += 1
         self._queue.append(item)
         self._queued_bytes += item.size
-        self._make_room()
+        if self._held_bytes > self._limits.queue_bytes:
+            self._make_room()
         is_first = len(self._queue) == 1
         if is_first:
             self._first_at = now

@@ -66,6 +66,19 @@ _KNOWN = (
 # Where the proxy keeps what the request's body says.
 REQUESTERS = "requester_metadata"
 
+# Of values that could be changed: Langfuse's object for a prompt, and what is read of LiteLLM's own.
+# The rest of its own objects there may hold keys, and the messages of earlier attempts.
+_AS_IT_IS = frozenset(
+    {
+        "inherited_tags",
+        "langfuse_prompt",
+        "prompt",
+        "user_api_key_auth_metadata",
+        "user_api_key_metadata",
+        "user_api_key_team_metadata",
+    }
+)
+
 
 class Held(NamedTuple):
     """A value that may have changed meanwhile, as the JSON text that it was."""
@@ -164,15 +177,10 @@ def _inlets(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _held(inlet: Mapping[str, Any], own: frozenset[str]) -> dict[str, Any]:
-    return {
-        name: value
-        if isinstance(value, UNCHANGEABLE) or _stays(name, own)
-        else Held(json_text(value))
-        for name, value in dict(inlet).items()
-    }
-
-
-def _stays(name: str, own: frozenset[str]) -> bool:
-    if name in NAMES:
-        return NAMES[name] == "prompt"
-    return name != REQUESTERS and is_foreign(name, own)
+    taken: dict[str, Any] = {}
+    for name, value in dict(inlet).items():
+        if isinstance(value, UNCHANGEABLE) or name in _AS_IT_IS:
+            taken[name] = value
+        elif name in NAMES or name == REQUESTERS or not is_foreign(name, own):
+            taken[name] = Held(json_text(value))
+    return taken
