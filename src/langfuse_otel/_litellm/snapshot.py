@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+# Bytes of memory that a small call was measured to take while it waits: ids, numbers, dictionaries.
+BESIDE_CONTENT = 5_000
+
+
 class Snapshot(NamedTuple):
     """A finished call, taken so that no later change of the caller's objects reaches it.
 
@@ -45,7 +49,7 @@ class Snapshot(NamedTuple):
     def size(self) -> int:
         """About how many bytes it holds: what is the caller's, and a constant for the rest."""
         content = len(self.input or "") + len(self.output or "") + len(self.parameters or "")
-        return 2_000 + content + size_of(self.kwargs["litellm_params"])
+        return BESIDE_CONTENT + content + size_of(self.kwargs["litellm_params"])
 
 
 def snapshot_of(
