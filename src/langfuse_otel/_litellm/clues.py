@@ -55,11 +55,10 @@ def _request(request: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _decisive(metadata: object) -> dict[str, Any]:
     """LiteLLM's dictionary on the proxy holds the request's own besides."""
-    if not metadata:
-        return {}
-    asked = mapping_of(metadata).get("requester_metadata")
+    given = mapping_of(metadata)
+    asked = given.get("requester_metadata")
     own = {"requester_metadata": decisive(asked)} if asked else {}
-    return {**decisive(metadata), **own}
+    return {**decisive(given), **own}
 
 
 def _short_headers(headers: object) -> dict[str, Any]:

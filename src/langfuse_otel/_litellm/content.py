@@ -119,8 +119,9 @@ def _answer(choice: object) -> object:
 
 def _said(message: object) -> object:
     """A message without its empty members, which differ between a stream and a whole answer."""
-    said = {name: value for name, value in members(message).items() if value is not None}
-    return {name: value for name, value in said.items() if not _is_empty(value)} or message
+    return {name: value for name, value in members(message).items() if not _is_empty(value)} or (
+        message
+    )
 
 
 def _is_empty(value: object) -> bool:
