@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from copy import deepcopy
+from datetime import datetime
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -12,14 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calls import Growing
+from calls import ENDED, STARTED, Growing, a_call, a_response
 from langfuse_otel._litellm.held import Held, held, held_answer, held_whole, opened, size_of
 from langfuse_otel._litellm.metadata import call_metadata
-from langfuse_otel._litellm.names import FIELDS
+from langfuse_otel._litellm.names import FIELDS, IDENTITY_FACTS, KEY
+from langfuse_otel._litellm.observation import observation_from
+from langfuse_otel._litellm.snapshot import Snapshot, snapshot_of
+from langfuse_otel._records import Defaults
 from langfuse_otel._text import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from langfuse_otel._records import Observation
 
 REQUEST = {"headers": {}, "body": {}}
 
@@ -167,6 +173,120 @@ def test_usage(response: object, usage: object) -> None:
 
     assert found is not None
     assert found["usage"] == usage
+
+
+BY_PROXY = {"headers": {}, "body": {"a": "b"}}
+OTHER = datetime(2026, 11, 21, 8, 0, 1)  # noqa: DTZ001 - LiteLLM's times are naive and local
+MANAGED = {"prompt_id": "p", "prompt_version": 3}
+
+
+def params(**given: Any) -> dict[str, Any]:
+    """Return LiteLLM's parameters of a call."""
+    return {"litellm_params": given}
+
+
+def payload(**given: Any) -> dict[str, Any]:
+    """Return what LiteLLM's payload says of a call that has no ids elsewhere."""
+    return {
+        "litellm_call_id": None,
+        "litellm_trace_id": None,
+        "response_cost": 0.75,
+        "standard_logging_object": given,
+    }
+
+
+# What stands beside it, and how a call is with it.
+NEEDED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "cache_hit": ({}, {"cache_hit": True}),
+    "call_type": ({}, {"call_type": "embedding"}),
+    "completion_start_time": ({"stream": True}, {"completion_start_time": OTHER}),
+    "custom_llm_provider": ({}, {"custom_llm_provider": "azure"}),
+    "litellm_call_id": ({}, {"litellm_call_id": "other"}),
+    "litellm_trace_id": ({}, {"litellm_trace_id": "other"}),
+    "model": ({}, {"model": "other"}),
+    "prompt_id": ({"prompt_version": 3}, {"prompt_id": "p"}),
+    "prompt_version": ({"prompt_id": "p"}, {"prompt_version": 3}),
+    "response_cost": ({}, {"response_cost": 0.5}),
+    "stream": ({"completion_start_time": OTHER}, {"stream": True}),
+    "user": ({}, {"user": "u"}),
+    "no-upstream": ({"user": "u"}, {"litellm_no_upstream_llm_call": True}),
+    "api_base": (params(), params(api_base="http://x")),
+    "mask": (params(), params(_langfuse_masking_function=str.upper)),
+    "header": (
+        params(proxy_server_request=BY_PROXY),
+        params(proxy_server_request={**BY_PROXY, "headers": {"langfuse_session_id": "s"}}),
+    ),
+    "body": (
+        params(proxy_server_request=BY_PROXY),
+        params(proxy_server_request={**BY_PROXY, "body": {"litellm_metadata": {"mine": "x"}}}),
+    ),
+    "request": (
+        params(metadata={"queue_time_seconds": 1}),
+        params(metadata={"queue_time_seconds": 1}, proxy_server_request=BY_PROXY),
+    ),
+    "inherited_tags": (
+        params(metadata={"tags": ["a"], KEY: "k"}, proxy_server_request=BY_PROXY),
+        params(
+            metadata={"tags": ["a"], "inherited_tags": ["b"], KEY: "k"},
+            proxy_server_request=BY_PROXY,
+        ),
+    ),
+    "key": (
+        params(metadata={KEY: "k"}, proxy_server_request=BY_PROXY),
+        params(
+            metadata={KEY: "k", "user_api_key_metadata": {"langfuse_session_id": "s"}},
+            proxy_server_request=BY_PROXY,
+        ),
+    ),
+    "team": (
+        params(metadata={KEY: "k"}, proxy_server_request=BY_PROXY),
+        params(
+            metadata={KEY: "k", "user_api_key_team_metadata": {"langfuse_session_id": "s"}},
+            proxy_server_request=BY_PROXY,
+        ),
+    ),
+    "key-of-passed-through": (
+        params(metadata={KEY: "k"}, proxy_server_request=BY_PROXY),
+        params(
+            metadata={KEY: "k", "user_api_key_auth_metadata": {"langfuse_session_id": "s"}},
+            proxy_server_request=BY_PROXY,
+        ),
+    ),
+    "payload-api_base": (payload(), payload(api_base="http://y")),
+    "cost_breakdown": (payload(), payload(cost_breakdown={"input_cost": 0.25, "output_cost": 0.5})),
+    "end_user": (payload(), payload(end_user="e")),
+    "id": (payload(), payload(id="i")),
+    "model_group": (payload(), payload(model_group="fast")),
+    "trace_id": (payload(), payload(trace_id="t")),
+    "prompt": (payload(), payload(metadata={"prompt_management_metadata": MANAGED})),
+    "tool": (
+        {"call_type": "call_mcp_tool", **payload()},
+        {
+            "call_type": "call_mcp_tool",
+            **payload(metadata={"mcp_tool_call_metadata": {"name": "add"}}),
+        },
+    ),
+    **{name: (payload(), payload(metadata={name: "x"})) for name in sorted(IDENTITY_FACTS)},
+}
+
+
+def shown(taken: Snapshot, defaults: Defaults) -> tuple[Observation, bool]:
+    """Return what is read of a call, and whether it has a mask: no two of those are equal."""
+    observation = observation_from(taken, None, defaults)
+    return observation._replace(mask=None), observation.mask is not None
+
+
+@pytest.mark.parametrize(("without", "with_it"), NEEDED.values(), ids=NEEDED)
+def test_what_is_needed(without: dict[str, Any], with_it: dict[str, Any]) -> None:
+    """What makes a difference to an observation is held, and reads as it did in the whole."""
+    defaults = Defaults(trusts_requests="litellm_no_upstream_llm_call" not in with_it)
+    kwargs = a_call(**{**without, **with_it})
+    taken, bare = (
+        snapshot_of(one, a_response(), STARTED, ENDED) for one in (kwargs, a_call(**without))
+    )
+    whole = taken._replace(kwargs=held_whole(kwargs))
+
+    assert shown(taken, defaults) == shown(whole, defaults) != shown(bare, defaults)
 
 
 def test_no_answer() -> None:

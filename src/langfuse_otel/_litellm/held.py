@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langfuse_otel._litellm.names import IDENTITY_FACTS, NAMES, PROXYS, ROUTERS, is_foreign
+from langfuse_otel._litellm.names import IDENTITY_FACTS, KNOWN, NAMES, PROXYS, ROUTERS, is_foreign
 from langfuse_otel._litellm.redaction import REDACTED
 from langfuse_otel._text import json_text
 from langfuse_otel._values import UNCHANGEABLE, mapping_of, part
@@ -26,7 +26,7 @@ _LITELLMS_REDACTED = {"text": json.loads(REDACTED)}
 
 INLETS = ("litellm_metadata", "metadata")
 
-# What is read later, by the dictionary that it stands in: of the call ...
+# What is read later of a call that succeeded, by the dictionary that it stands in: of the call ...
 _CALL = (
     "cache_hit",
     "call_type",
@@ -35,9 +35,7 @@ _CALL = (
     "litellm_call_id",
     "litellm_no_upstream_llm_call",
     "litellm_trace_id",
-    "max_retries",
     "model",
-    "num_retries",
     "prompt_id",
     "prompt_version",
     "response_cost",
@@ -45,19 +43,11 @@ _CALL = (
     "user",
 )
 # ... of its `litellm_params`, beside the metadata ...
-_PARAMS = ("_langfuse_masking_function", "api_base", "max_retries", "num_retries")
+_PARAMS = ("_langfuse_masking_function", "api_base")
 # ... of its `standard_logging_object` ...
-_PAYLOAD = (
-    "api_base",
-    "cost_breakdown",
-    "end_user",
-    "id",
-    "model_group",
-    "status",
-    "trace_id",
-)
+_PAYLOAD = ("api_base", "cost_breakdown", "end_user", "id", "model_group", "trace_id")
 # ... and of the metadata there.
-_KNOWN = (
+_IDENTITY = (
     *sorted(IDENTITY_FACTS),
     "mcp_tool_call_metadata",
     "prompt_management_metadata",
@@ -69,14 +59,7 @@ REQUESTERS = "requester_metadata"
 # Of values that could be changed: Langfuse's object for a prompt, and what is read of LiteLLM's own.
 # The rest of its own objects there may hold keys, and the messages of earlier attempts.
 _AS_IT_IS = frozenset(
-    {
-        "inherited_tags",
-        "langfuse_prompt",
-        "prompt",
-        "user_api_key_auth_metadata",
-        "user_api_key_metadata",
-        "user_api_key_team_metadata",
-    }
+    {"inherited_tags", "langfuse_prompt", "prompt", "user_api_key_auth_metadata", *KNOWN}
 )
 
 
@@ -108,7 +91,7 @@ def held(kwargs: Mapping[str, Any]) -> dict[str, Any]:
         },
         "standard_logging_object": {
             **_chosen(payload, _PAYLOAD),
-            "metadata": _chosen(mapping_of(payload.get("metadata")), _KNOWN),
+            "metadata": _chosen(mapping_of(payload.get("metadata")), _IDENTITY),
         },
     }
 

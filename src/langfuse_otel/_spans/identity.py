@@ -116,4 +116,4 @@ def _observation(clues: Clues) -> int:
 
 def _hashed(text: str, size: int) -> int:
     digest = hashlib.sha256(text.encode(errors="surrogatepass")).digest()
-    return int.from_bytes(digest[:size], "big")
+    return int(digest[:size].hex(), 16)
