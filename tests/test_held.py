@@ -289,6 +289,12 @@ def test_what_is_needed(without: dict[str, Any], with_it: dict[str, Any]) -> Non
     assert shown(taken, defaults) == shown(whole, defaults) != shown(bare, defaults)
 
 
+@pytest.mark.parametrize(("response", "is_whole"), [(a_response(), False), (None, True)])
+def test_which_call_is_held_whole(response: object, is_whole: bool) -> None:
+    """A call that failed is, one that succeeded is not."""
+    assert ("messages" in snapshot_of(a_call(), response, STARTED, ENDED).kwargs) is is_whole
+
+
 def test_no_answer() -> None:
     """Without a response nothing of it is held."""
     assert held_answer(None, {}) is None
