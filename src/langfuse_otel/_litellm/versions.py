@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect
 
 # The first LiteLLM that looks our class up when the name is used, some since, and the newest. `nox -s matrix` runs them all.
-LITELLM = ("1.75.6", "1.77.7", "1.80.11", "1.82.6", "1.90.7", "1.99.4", "1.106.2", "1.109.1")
+LITELLM = ("1.75.6", "1.77.7", "1.80.11", "1.82.6", "1.90.7", "1.99.4", "1.106.2", "1.110.2")
 # What LiteLLM's proxy image pinned for long, and the newest.
 OPENTELEMETRY = ("1.33.1", "1.45.2")
 
