@@ -86,8 +86,10 @@ HEADERS = st.dictionaries(
     NAMES.filter(lambda name: name.startswith("langfuse_"))
     | st.sampled_from(["traceparent", "tracestate", "baggage"])
     | st.sampled_from([f"x-litellm-{name}" for name in _LITELLM_HEADERS]),
-    st.binary(max_size=40).map(lambda value: value.translate(None, _NO_HEADER).strip())
-    | TEXTS.filter(lambda text: text.isascii() and text.isprintable()).map(str.encode),
+    (
+        st.binary(max_size=40).map(lambda value: value.translate(None, _NO_HEADER))
+        | TEXTS.filter(lambda text: text.isascii() and text.isprintable()).map(str.encode)
+    ).map(bytes.strip),
     max_size=4,
 )
 
