@@ -19,7 +19,8 @@ OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 # The time that archives say they were made at: 2026-01-01.
 EPOCH = {"SOURCE_DATE_EPOCH": "1767225600"}
 # uv trusts the authorities that pip does, and does not ask twice where nobody answers.
-UV = {"UV_NATIVE_TLS": "1", "UV_HTTP_RETRIES": "0"}
+UV = "uv>=0.13"
+UVS_OWN = {"UV_SYSTEM_CERTS": "1", "UV_HTTP_RETRIES": "0"}
 # What a green run was made of; `nox -s constraints` makes it anew.
 CONSTRAINTS = ("-c", "constraints.txt")
 # Many processes import the same: what one has compiled, the others read, and pytest asserts nothing
@@ -35,9 +36,9 @@ def _install(session: nox.Session, group: str, extras: str = "") -> None:
     """Let uv install, in a tenth of pip's time; pip, where uv finds no index: it reads no pip.conf."""
     groups = nox.project.dependency_groups(PROJECT, group)
     wanted = (*CONSTRAINTS, "-e", f".{extras}", *groups)
-    session.install("uv>=0.9")
+    session.install(UV)
     try:
-        session.run_install("uv", "pip", "install", *wanted, env=UV)
+        session.run_install("uv", "pip", "install", *wanted, env=UVS_OWN)
     except CommandFailed:
         session.install(*wanted)
 
@@ -101,14 +102,14 @@ def mutate(session: nox.Session) -> None:
 @nox.session
 def matrix(session: nox.Session) -> None:
     """Try the versions of LiteLLM, OpenTelemetry and Python together: `-- --help` names the ways."""
-    session.install("-e", ".", "uv>=0.9")
+    session.install("-e", ".", UV)
     session.run("python", "-m", "matrix", *session.posargs, env=OFFLINE)
 
 
 @nox.session
 def record(session: nox.Session) -> None:
     """Record what each LiteLLM gives its callbacks into `tests/payloads`: all, or `-- 1.110.0`."""
-    session.install("-e", ".", "uv>=0.9")
+    session.install("-e", ".", UV)
     session.run("python", "-m", "matrix.record", *session.posargs, env=OFFLINE)
 
 
@@ -142,7 +143,7 @@ def package(session: nox.Session) -> None:
 @nox.session
 def constraints(session: nox.Session) -> None:
     """Write the newest versions that go together into `constraints.txt`, for every Python."""
-    session.install("uv>=0.9")
+    session.install(UV)
     groups = [
         f"--group={name}" for name in ("lint", "types", "coverage", "docs", "mutation", "package")
     ]

@@ -178,11 +178,17 @@ def test_usage(response: object, usage: object) -> None:
 BY_PROXY = {"headers": {}, "body": {"a": "b"}}
 OTHER = datetime(2026, 11, 21, 8, 0, 1)  # noqa: DTZ001 - LiteLLM's times are naive and local
 MANAGED = {"prompt_id": "p", "prompt_version": 3}
+OF_KEY = ("user_api_key_metadata", "user_api_key_team_metadata", "user_api_key_auth_metadata")
 
 
 def params(**given: Any) -> dict[str, Any]:
     """Return LiteLLM's parameters of a call."""
     return {"litellm_params": given}
+
+
+def of_key(**given: Any) -> dict[str, Any]:
+    """Return the parameters of a request to the proxy, and what that knows of its key and team."""
+    return params(metadata={KEY: "k", **given}, proxy_server_request=BY_PROXY)
 
 
 def payload(**given: Any) -> dict[str, Any]:
@@ -231,27 +237,7 @@ NEEDED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             proxy_server_request=BY_PROXY,
         ),
     ),
-    "key": (
-        params(metadata={KEY: "k"}, proxy_server_request=BY_PROXY),
-        params(
-            metadata={KEY: "k", "user_api_key_metadata": {"langfuse_session_id": "s"}},
-            proxy_server_request=BY_PROXY,
-        ),
-    ),
-    "team": (
-        params(metadata={KEY: "k"}, proxy_server_request=BY_PROXY),
-        params(
-            metadata={KEY: "k", "user_api_key_team_metadata": {"langfuse_session_id": "s"}},
-            proxy_server_request=BY_PROXY,
-        ),
-    ),
-    "key-of-passed-through": (
-        params(metadata={KEY: "k"}, proxy_server_request=BY_PROXY),
-        params(
-            metadata={KEY: "k", "user_api_key_auth_metadata": {"langfuse_session_id": "s"}},
-            proxy_server_request=BY_PROXY,
-        ),
-    ),
+    **{name: (of_key(), of_key(**{name: {"langfuse_session_id": "s"}})) for name in OF_KEY},
     "payload-api_base": (payload(), payload(api_base="http://y")),
     "cost_breakdown": (payload(), payload(cost_breakdown={"input_cost": 0.25, "output_cost": 0.5})),
     "end_user": (payload(), payload(end_user="e")),
