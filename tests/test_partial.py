@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from langfuse_otel.testing import Collector, ReceivedSpan
 
 # LiteLLM leaves the connections of its clients to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 CONTENTS = [{"role": "user", "parts": [{"text": "hi"}]}]

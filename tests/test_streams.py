@@ -209,7 +209,7 @@ def fails(stream: Any) -> None:
             pass
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_failure_in_the_middle(langfuse: Collector) -> None:
     """A stream that breaks is one ERROR, and keeps what it had said."""
     with Upstream() as upstream:
@@ -235,7 +235,7 @@ def test_redacted_and_left(langfuse: Collector, monkeypatch: pytest.MonkeyPatch)
     assert "hi" not in span.attributes["langfuse.observation.input"]
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_redacted_and_broken(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     """With LiteLLM's messages turned off a stream that breaks shows nothing of what was said."""
     monkeypatch.setattr(litellm, "turn_off_message_logging", True)
