@@ -14,13 +14,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls import ENDED, STARTED, Growing, a_call, a_response
-from langfuse_otel._litellm.held import Held, held, held_answer, held_whole, opened, size_of
+from langfuse_otel._litellm.held import (
+    FEW,
+    Held,
+    Long,
+    content_of,
+    content_size,
+    held,
+    held_answer,
+    held_content,
+    held_whole,
+    opened,
+    size_of,
+)
 from langfuse_otel._litellm.metadata import call_metadata
 from langfuse_otel._litellm.names import FIELDS, IDENTITY_FACTS, KEY
 from langfuse_otel._litellm.observation import observation_from
 from langfuse_otel._litellm.snapshot import Snapshot, snapshot_of
 from langfuse_otel._records import Defaults
-from langfuse_otel._text import json_text
+from langfuse_otel._text import LONG, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -294,6 +306,57 @@ def test_size() -> None:
 
     assert size_of(taken) == len("abc") + len('["a"]')
     assert size_of({}) == 0
+
+
+TEXT = "x" * LONG
+ASKED = [{"role": "user", "content": [{"type": "text", "text": TEXT}], "n": 1, "name": None}]
+
+
+def test_long_content() -> None:
+    """Of a long text nothing is copied but what it stands in: later changes are not seen."""
+    asked = deepcopy(ASKED)
+    taken = held_content(asked)
+    before = json_text(asked)
+    asked[0]["content"][0]["text"] = "changed"
+    asked[0]["content"].append("more")
+    asked.append({"role": "assistant"})
+
+    assert isinstance(taken, Long)
+    assert taken.value[0]["content"][0]["text"] is TEXT
+    assert content_of(taken) == before
+    assert content_size(taken) == len(TEXT) + len("user") + len("text")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["short", TEXT[1:], [TEXT, *["x"] * FEW], [TEXT, 2**60], [TEXT, object()], (TEXT,)],
+    ids=["short", "almost-long", "many", "large-integer", "object", "tuple"],
+)
+def test_other_content(value: object) -> None:
+    """What is short, or no few objects of JSON's own, is JSON text at once."""
+    taken = held_content(value)
+
+    assert taken == json_text(value) == content_of(taken)
+    assert content_size(taken) == len(json_text(value))
+
+
+def test_no_content_at_all() -> None:
+    """Nothing is nothing."""
+    assert held_content(None) is None
+    assert content_of(None) is None
+    assert content_size(None) == 0
+
+
+@pytest.mark.parametrize("is_failed", [False, True])
+def test_long_calls(is_failed: bool) -> None:
+    """A long question and a long answer are shown as short ones are, and count with their size."""
+    response = None if is_failed else a_response(TEXT)
+    taken = snapshot_of(a_call(messages=ASKED), response, STARTED, ENDED, said=a_response(TEXT))
+    observation = observation_from(taken)
+
+    assert observation.input == json_text(ASKED)
+    assert observation.output == json_text({"content": TEXT, "role": "assistant"})
+    assert 2 * len(TEXT) < taken.size < 2 * len(TEXT) + 6_000
 
 
 def test_opened() -> None:

@@ -20,13 +20,13 @@ from langfuse_otel import _text
 from langfuse_otel._text import (
     FEW,
     MAX_DEPTH,
-    _is_small,
     clean,
     described,
     digits,
     json_text,
     message_of,
     printable,
+    text_in,
 )
 
 if TYPE_CHECKING:
@@ -144,21 +144,29 @@ def test_large_integer_beside_long_text(objects: list[object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "is_small"),
+    ("value", "size"),
     [
-        ({"a": [{"b": "x"}, 1, 1.5, True, None]}, True),
-        ([2**53, -(2**53)], True),
-        ([2**53 + 1], False),
-        ([0] * (FEW - 1), True),
-        ([0] * FEW, False),
-        ((1,), False),
-        ([Named()], False),
+        ({"a": [{"b": "xyz"}, "x", 1, 1.5, True, None]}, 4),
+        ([2**53, -(2**53)], 0),
+        ([2**53 + 1], None),
+        (["x"] * (FEW - 1), FEW - 1),
+        (["x"] * FEW, None),
+        ((1,), None),
+        ([Named()], None),
     ],
     ids=["plain", "exact", "large", "few", "many", "tuple", "object"],
 )
-def test_small(value: object, is_small: bool) -> None:
-    """Few objects of JSON's own types tell at once that there is no large integer."""
-    assert _is_small(value) is is_small
+def test_text_in(value: object, size: int | None) -> None:
+    """Few objects of JSON's own types are known by their texts, without a large integer."""
+    assert text_in(value, FEW) == size
+
+
+def test_text_in_a_cycle() -> None:
+    """What holds itself is more than a few."""
+    cycle: list[object] = ["x"]
+    cycle.append(cycle)
+
+    assert text_in(cycle, FEW) is None
 
 
 def test_cycle() -> None:

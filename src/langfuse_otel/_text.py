@@ -17,7 +17,7 @@ MAX_DEPTH = 64
 
 # To read so many bytes of JSON costs more than to read so many objects.
 LONG, FEW = 16_384, 128
-_HARMLESS = frozenset({str, bool, float, type(None)})
+_HARMLESS = frozenset({bool, float, type(None)})
 
 _TOO_LARGE = re.compile(rb"[:,\[]-?[0-9]{16,}[,\]}]|^-?[0-9]{16,}$")
 
@@ -42,7 +42,7 @@ def json_text(value: object) -> str:
         )
         # Of a long text, a look at the few objects that made it is cheaper than one at each byte.
         if (
-            (len(text) >= LONG and _is_small(value))
+            (len(text) >= LONG and text_in(value, FEW) is not None)
             or _SIXTEEN_DIGITS not in text.translate(_DIGITS_TO_0)
             or not _TOO_LARGE.search(text)
         ):
@@ -53,24 +53,29 @@ def json_text(value: object) -> str:
     return json.dumps(exact, ensure_ascii=False, separators=(",", ":"))
 
 
-def _is_small(value: object) -> bool:
-    """Whether it is a few objects of JSON's own types, without a large integer."""
-    left: list[Any] = [value]
-    for _ in range(FEW):
-        if not left:
-            return True
-        one = left.pop()
+def text_in(value: object, most: int) -> int | None:
+    """Return how many characters the texts in `value` have, if it is a few objects of JSON's own.
+
+    None where it is more than `most`, holds one of another class, or too large an integer.
+    """
+    size = 0
+    objects: list[Any] = [value]
+    for one in objects:
         kind = one.__class__
-        if kind is dict:
-            left += one.values()
+        if kind is str:
+            size += len(one)
+        elif kind is dict:
+            objects += one.values()
         elif kind is list:
-            left += one
+            objects += one
         elif kind is int:
             if abs(one) > MAX_EXACT_INTEGER:
-                return False
+                return None
         elif kind not in _HARMLESS:
-            return False
-    return not left
+            return None
+        if len(objects) > most:
+            return None
+    return size
 
 
 def clean(text: str) -> str:

@@ -2,8 +2,9 @@
 
 Of LiteLLM's data only what is read later is held: in the whole of it the conversation stands several
 times, and its many objects cost garbage collection for as long as they wait. What the caller may
-change meanwhile, the two dictionaries of metadata, is held as JSON text. What other threads may add
-to is copied in one step before it is looked through.
+change meanwhile, content and the two dictionaries of metadata, is held as JSON text; where it is a
+long text among few objects, as a copy of these. What other threads may add to is copied in one step
+before it is looked through.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langfuse_otel._litellm.names import IDENTITY_FACTS, KNOWN, NAMES, PROXYS, ROUTERS, is_foreign
 from langfuse_otel._litellm.redaction import REDACTED
-from langfuse_otel._text import json_text
+from langfuse_otel._text import LONG, json_text, text_in
 from langfuse_otel._values import UNCHANGEABLE, mapping_of, part
 
 if TYPE_CHECKING:
@@ -63,10 +64,24 @@ _AS_IT_IS = frozenset(
 )
 
 
+# To copy more objects than these takes as long as to make a short text of them.
+FEW = 32
+
+
 class Held(NamedTuple):
     """A value that may have changed meanwhile, as the JSON text that it was."""
 
     text: Json
+
+
+class Long(NamedTuple):
+    """Content whose texts have `size` characters: a copy of what they stand in, and not of them.
+
+    Texts cannot change, so whoever waits for the call need not wait for their JSON.
+    """
+
+    value: Any
+    size: int
 
 
 def held_whole(kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,6 +124,30 @@ def held_answer(response: object, kwargs: Mapping[str, Any]) -> dict[str, Any] |
         if isinstance(choices, list)
         else None,
     }
+
+
+def held_content(value: object) -> Json | Long | None:
+    """Return what a call's input or output says now, for `content_of` to read later."""
+    if value is None:
+        return None
+    size = text_in(value, FEW) or 0
+    return Long(_copy(value), size) if size >= LONG else json_text(value)
+
+
+def content_of(taken: Json | Long | None) -> Json | None:
+    """Return content that was held as JSON text."""
+    return json_text(taken.value) if isinstance(taken, Long) else taken
+
+
+def content_size(taken: Json | Long | None) -> int:
+    """Return how many characters content has that is held."""
+    return taken.size if isinstance(taken, Long) else len(taken or "")
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _copy(member) for name, member in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
 
 
 def size_of(params: Mapping[str, Any]) -> int:

@@ -16,6 +16,7 @@ from langfuse_otel._litellm.call import Call, read_call
 from langfuse_otel._litellm.clues import clues_from
 from langfuse_otel._litellm.content import default_name, kind_of, model_name
 from langfuse_otel._litellm.facts import observation_metadata
+from langfuse_otel._litellm.held import content_of
 from langfuse_otel._litellm.redaction import Hidden, hidden_of
 from langfuse_otel._litellm.snapshot import Snapshot, nanoseconds_of
 from langfuse_otel._litellm.trace import MAX_NAME, documented_of, prompt_of, trace_fields
@@ -52,8 +53,8 @@ def observation_from(
     """
     said = read_call(taken.kwargs, taken.response)
     hidden = hidden_of(said, taken.switched)
-    given = hidden.instead if hidden.input else taken.input
-    answer = hidden.instead if hidden.output and taken.output else taken.output
+    given = hidden.instead if hidden.input else content_of(taken.input)
+    answer = hidden.instead if hidden.output and taken.output else content_of(taken.output)
     call = said if defaults.trusts_requests else distrusted(said)
     attempt, kind = taken.attempt, kind_of(call.kwargs)
     is_superseded = call.failed and (attempt.is_repeated or _is_retried(call))

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langfuse_otel._litellm import call_masks
 from langfuse_otel._litellm.call import has_failed, id_of
 from langfuse_otel._litellm.content import Kind, kind_of
-from langfuse_otel._litellm.held import held, held_answer, held_whole, size_of
+from langfuse_otel._litellm.held import (
+    Long,
+    content_size,
+    held,
+    held_answer,
+    held_content,
+    held_whole,
+    size_of,
+)
 from langfuse_otel._litellm.redaction import SHOWN, Hidden
 from langfuse_otel._privacy.parameters import model_parameters
 from langfuse_otel._records import ONLY_ATTEMPT, Attempt, Json
-from langfuse_otel._text import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +32,7 @@ BESIDE_CONTENT = 5_000
 class Snapshot(NamedTuple):
     """A finished call, taken so that no later change of the caller's objects reaches it.
 
-    What may change is JSON text here. What is to be read of LiteLLM's own data, which nobody changes,
+    What may change is JSON text here, or a copy. What is to be read of LiteLLM's own data, which nobody changes,
     waits for `observation_from`, in a thread that no caller waits for.
     """
 
@@ -34,8 +41,8 @@ class Snapshot(NamedTuple):
     attempt: Attempt
     started_ns: int
     ended_ns: int
-    input: Json | None
-    output: Json | None
+    input: Json | Long | None
+    output: Json | Long | None
     parameters: Json | None
     switched: Hidden
     mask: object
@@ -48,7 +55,7 @@ class Snapshot(NamedTuple):
     @property
     def size(self) -> int:
         """About how many bytes it holds: what is the caller's, and a constant for the rest."""
-        content = len(self.input or "") + len(self.output or "") + len(self.parameters or "")
+        content = content_size(self.input) + content_size(self.output) + len(self.parameters or "")
         return BESIDE_CONTENT + content + size_of(self.kwargs["litellm_params"])
 
 
@@ -84,7 +91,7 @@ def snapshot_of(
         attempt,
         started_ns,
         max(started_ns, nanoseconds_of(ended)),
-        input=None if switched.input else _json(kind.input(kwargs)),
+        input=None if switched.input else held_content(kind.input(kwargs)),
         output=_output(kind, answer, switched),
         parameters=model_parameters(kwargs),
         switched=switched,
@@ -99,11 +106,7 @@ def nanoseconds_of(moment: object) -> int:
     return int(moment.timestamp() * 1_000_000) * 1_000
 
 
-def _json(value: object) -> Json | None:
-    return None if value is None else json_text(value)
-
-
-def _output(kind: Kind, answer: object, hidden: Hidden) -> Json | None:
+def _output(kind: Kind, answer: object, hidden: Hidden) -> Json | Long | None:
     if answer is None:
         return None
-    return hidden.instead if hidden.output else _json(kind.output(answer))
+    return hidden.instead if hidden.output else held_content(kind.output(answer))
