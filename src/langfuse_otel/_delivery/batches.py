@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from langfuse_otel._delivery.compression import compressed, decompressed
 from langfuse_otel._delivery.lanes import Batch
 from langfuse_otel._spans.cut import cut
-from langfuse_otel._spans.otlp import ids_of, parts_of, request_of
+from langfuse_otel._spans.otlp import ids_of, parts_of, request_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,8 +72,9 @@ def _parts(body: bytes) -> list[Part]:
 
 
 def _batch(destination: Destination, parts: Sequence[Part], number: int, compress: bool) -> Batch:
-    body = request_of(parts)
-    return Batch(destination, compressed(body) if compress else body, len(parts), number)
+    pieces = request_pieces(parts)
+    body = compressed(*pieces) if compress else b"".join(pieces)
+    return Batch(destination, body, len(parts), number)
 
 
 def _chunks(parts: Sequence[Part], limits: Limits) -> Iterator[list[Part]]:

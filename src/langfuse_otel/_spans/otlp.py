@@ -73,16 +73,18 @@ class Part(NamedTuple):
 
 def request_of(parts: Iterable[Part]) -> bytes:
     """Return the body of one `ExportTraceServiceRequest` that carries `parts`."""
+    return b"".join(request_pieces(parts))
+
+
+def request_pieces(parts: Iterable[Part]) -> Iterator[bytes]:
+    """Yield it piece by piece, each span as it is."""
     resources: dict[bytes, dict[bytes, list[bytes]]] = {}
     for part in parts:
         resources.setdefault(part.resource, {}).setdefault(part.scope, [part.scope]).append(
             part.span
         )
-    return b"".join(
-        piece
-        for resource, scopes in resources.items()
-        for piece in _pieces(_RESOURCE_SPANS, [resource, *_scope_spans(scopes.values())])
-    )
+    for resource, scopes in resources.items():
+        yield from _pieces(_RESOURCE_SPANS, [resource, *_scope_spans(scopes.values())])
 
 
 def _scope_spans(scopes: Iterable[list[bytes]]) -> Iterator[bytes]:
