@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from calls import MESSAGES, Growing, a_call
+from langfuse_otel._litellm.call import call_id_of
 from langfuse_otel._litellm.clues import clues_of, what_decides
 from langfuse_otel._litellm.limits import short_text
 from langfuse_otel._records import Clues, Defaults, Parent
@@ -88,8 +89,9 @@ def test_clues(kwargs: dict[str, Any], clues: Clues) -> None:
 def test_kept_from_the_start(name: str) -> None:
     """What is kept from the start of a call decides the same as all of it."""
     kwargs, _ = CALLS[name]
+    kept = {"litellm_call_id": call_id_of(kwargs), **what_decides(kwargs)}
 
-    assert clues_of(what_decides(kwargs), None, Defaults()) == clues_of(kwargs, None, Defaults())
+    assert clues_of(kept, None, Defaults()) == clues_of(kwargs, None, Defaults())
 
 
 def test_what_is_kept() -> None:
@@ -101,7 +103,6 @@ def test_what_is_kept() -> None:
     kwargs["litellm_trace_id"] = LONG
 
     assert what_decides(kwargs) == {
-        "litellm_call_id": "call-1",
         "litellm_trace_id": short_text(LONG),
         "litellm_params": {
             "metadata": {
@@ -114,7 +115,7 @@ def test_what_is_kept() -> None:
             },
         },
     }
-    assert what_decides({}) == {"litellm_call_id": None, "litellm_trace_id": None}
+    assert what_decides({}) == {"litellm_trace_id": None}
 
 
 def test_ambient() -> None:

@@ -38,15 +38,17 @@ def announce(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) ->
 
 def trace_of_call(call_id: object) -> str | None:
     """Return the trace id of a call as 32 hex digits; None for one that is not remembered."""
-    found = _calls.get(short_text(call_id)) if isinstance(call_id, str) else None
-    if found is None:
+    known_as = short_text(call_id) if isinstance(call_id, str) else ""
+    if known_as not in _calls:
         return None
+    decisive, ambient = _calls[known_as]
     settings = read_settings()
     defaults = Defaults(
         ignores_context=settings.ignore_context_propagation,
         trusts_requests=settings.trust_request_metadata,
     )
-    return f"{identify(clues_of(*found, defaults)).trace_id:032x}"
+    clues = clues_of({"litellm_call_id": known_as, **decisive}, ambient, defaults)
+    return f"{identify(clues).trace_id:032x}"
 
 
 def trace_id(response: object) -> str | None:

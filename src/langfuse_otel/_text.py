@@ -68,10 +68,7 @@ def text_in(value: object, most: int) -> int | None:
             objects += one.values()
         elif kind is list:
             objects += one
-        elif kind is int:
-            if abs(one) > MAX_EXACT_INTEGER:
-                return None
-        elif kind not in _HARMLESS:
+        elif kind not in _HARMLESS and not (kind is int and abs(one) <= MAX_EXACT_INTEGER):
             return None
         if len(objects) > most:
             return None

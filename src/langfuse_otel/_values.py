@@ -47,7 +47,7 @@ def text_of(value: object) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return clean(value) or None
+        return (value if value.isascii() else clean(value)) or None
     if isinstance(value, int) and not isinstance(value, bool):
         return digits(value)
     return str(value) if isinstance(value, (float, UUID)) else None

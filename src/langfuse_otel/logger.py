@@ -269,7 +269,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         if self.turn_off_message_logging or is_redacted(kwargs, trusted):
             return ALL_REDACTED
         try:
-            return ALL_REDACTED if should_redact_message_logging(dict(kwargs)) else SHOWN
+            return ALL_REDACTED if should_redact_message_logging(kwargs) else SHOWN
         except Exception:  # noqa: BLE001 - data that LiteLLM does not expect itself
             return ALL_REDACTED
 

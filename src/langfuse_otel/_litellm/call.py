@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langfuse_otel._litellm.limits import short_text
-from langfuse_otel._litellm.metadata import CallMetadata, call_metadata
+from langfuse_otel._litellm.metadata import call_metadata
 from langfuse_otel._values import mapping_of, text_of
 
 if TYPE_CHECKING:
@@ -13,23 +13,25 @@ if TYPE_CHECKING:
 
 
 class Call(NamedTuple):
-    """One callback's arguments, with what is looked up often made safe to read."""
+    """One callback's arguments, with what is looked up often made safe to read.
+
+    From `fields` on as in `CallMetadata`.
+    """
 
     kwargs: Mapping[str, Any]
     response: object
     payload: Mapping[str, Any]
     params: Mapping[str, Any]
-    metadata: CallMetadata
     failed: bool
-
-    @property
-    def fields(self) -> Mapping[str, Any]:
-        """Return the fields of the caller's metadata."""
-        return self.metadata.fields
+    fields: Mapping[str, Any]
+    rest: Mapping[str, Any]
+    pinned: frozenset[str]
+    key: str | None
 
     def text(self, name: str) -> str | None:
         """Return a field of the metadata as text."""
-        return text_of(self.metadata.fields.get(name))
+        value = self.fields.get(name)
+        return None if value is None else text_of(value)
 
 
 def has_failed(kwargs: Mapping[str, Any], response: object) -> bool:
@@ -41,7 +43,7 @@ def read_call(kwargs: Mapping[str, Any], response: object) -> Call:
     """Return the call that LiteLLM's dictionary and response are about; None: it failed."""
     params = mapping_of(kwargs.get("litellm_params"))
     failed = has_failed(kwargs, response)
-    return Call(kwargs, response, _payload(kwargs), params, call_metadata(params), failed)
+    return Call(kwargs, response, _payload(kwargs), params, failed, *call_metadata(params))
 
 
 def call_id_of(kwargs: Mapping[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._litellm.call import Call, call_id_of, id_of, read_call
+from langfuse_otel._litellm.call import Call, id_of, read_call
 from langfuse_otel._litellm.limits import short_text
 from langfuse_otel._litellm.metadata import decisive
 from langfuse_otel._litellm.trust import distrusted
@@ -27,28 +27,30 @@ def clues_of(kwargs: Mapping[str, Any], ambient: Parent | None, defaults: Defaul
 
 
 def what_decides(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return as much of LiteLLM's dictionary as `clues_of` reads; it keeps no prompt in memory."""
+    """Return as much of LiteLLM's dictionary as `clues_of` reads, but for the call's id.
+
+    It keeps no prompt in memory.
+    """
     params = mapping_of(kwargs.get("litellm_params"))
-    parts = {
-        "metadata": _decisive(params.get("metadata")),
-        "litellm_metadata": _decisive(params.get("litellm_metadata")),
-        "proxy_server_request": _request(mapping_of(params.get("proxy_server_request"))),
+    deciding = {
+        name: part
+        for name, read in _PARTS.items()
+        if (given := params.get(name)) is not None and (part := read(given))
     }
-    # Of most calls two ids are all: garbage collection looks at no dictionary of texts.
-    deciding = {name: part for name, part in parts.items() if part}
-    return {
-        "litellm_call_id": call_id_of(kwargs),
-        "litellm_trace_id": _short_id(kwargs.get("litellm_trace_id")),
-        **({"litellm_params": deciding} if deciding else {}),
-    }
+    # Of most calls an id is all: garbage collection looks at no dictionary of texts.
+    trace_id = _short_id(kwargs.get("litellm_trace_id"))
+    if not deciding:
+        return {"litellm_trace_id": trace_id}
+    return {"litellm_trace_id": trace_id, "litellm_params": deciding}
 
 
-def _request(request: Mapping[str, Any]) -> dict[str, Any] | None:
-    if not request:
-        return None
-    body = mapping_of(request.get("body"))
+def _request(request: object) -> dict[str, Any]:
+    given = mapping_of(request)
+    if not given:
+        return {}
+    body = mapping_of(given.get("body"))
     return {
-        "headers": _short_headers(request.get("headers")),
+        "headers": _short_headers(given.get("headers")),
         "body": {"litellm_metadata": decisive(body.get("litellm_metadata"))},
     }
 
@@ -59,6 +61,13 @@ def _decisive(metadata: object) -> dict[str, Any]:
     asked = given.get("requester_metadata")
     own = {"requester_metadata": decisive(asked)} if asked else {}
     return {**decisive(given), **own}
+
+
+_PARTS = {
+    "metadata": _decisive,
+    "litellm_metadata": _decisive,
+    "proxy_server_request": _request,
+}
 
 
 def _short_headers(headers: object) -> dict[str, Any]:

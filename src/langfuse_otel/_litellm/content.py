@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._text import clean
-from langfuse_otel._values import members, part
+from langfuse_otel._values import mapping_of, members, part
 
 if TYPE_CHECKING:
     from langfuse_otel._records import ObservationType
@@ -22,8 +22,7 @@ Reader = Callable[[Any], object]
 def _messages(kwargs: Mapping[str, Any]) -> object:
     """Messages; with tool definitions in the form in which Langfuse finds them."""
     messages = kwargs.get("messages") or kwargs.get("input")
-    optional = kwargs.get("optional_params")
-    given = optional if isinstance(optional, Mapping) else {}
+    given = mapping_of(kwargs.get("optional_params"))
     system = given.get("instructions") or given.get("system") or kwargs.get("system")
     if system and isinstance(messages, list):
         messages = [{"role": "system", "content": system}, *messages]
@@ -49,8 +48,7 @@ def _embedded(kwargs: Mapping[str, Any]) -> object:
 
 
 def _ranked(kwargs: Mapping[str, Any]) -> object:
-    optional = kwargs.get("optional_params")
-    given = optional if isinstance(optional, Mapping) else {}
+    given = mapping_of(kwargs.get("optional_params"))
     return {"query": given.get("query", kwargs.get("input")), "documents": given.get("documents")}
 
 
@@ -76,10 +74,8 @@ def _arguments(kwargs: Mapping[str, Any]) -> object:
 
 
 def _tool_call(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
-    payload = kwargs.get("standard_logging_object")
-    metadata = payload.get("metadata") if isinstance(payload, Mapping) else None
-    call = metadata.get("mcp_tool_call_metadata") if isinstance(metadata, Mapping) else None
-    return call if isinstance(call, Mapping) else {}
+    payload = mapping_of(kwargs.get("standard_logging_object"))
+    return mapping_of(mapping_of(payload.get("metadata")).get("mcp_tool_call_metadata"))
 
 
 def _passed(kwargs: Mapping[str, Any]) -> object:
@@ -119,9 +115,8 @@ def _answer(choice: object) -> object:
 
 def _said(message: object) -> object:
     """A message without its empty members, which differ between a stream and a whole answer."""
-    return {name: value for name, value in members(message).items() if not _is_empty(value)} or (
-        message
-    )
+    said = members(message).items()
+    return {k: v for k, v in said if v is not None and not _is_empty(v)} or message
 
 
 def _is_empty(value: object) -> bool:

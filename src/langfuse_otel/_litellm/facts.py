@@ -28,7 +28,7 @@ def observation_metadata(
     `retries`: how many attempts at the call there were before, where LiteLLM's router does not say.
     `is_quoting`: whether what may quote input or output is among them.
     """
-    rest = call.metadata.rest if is_quoting else _without(call.metadata.rest, QUOTING)
+    rest = call.rest if is_quoting else _without(call.rest, QUOTING)
     facts = {
         "litellm_call_id": call_id_of(call.kwargs),
         "call_type": call.kwargs.get("call_type"),

@@ -152,12 +152,14 @@ def _copy(value: Any) -> Any:
 
 def size_of(params: Mapping[str, Any]) -> int:
     """Return about how many bytes the metadata hold."""
-    return sum(
-        len(value.text if isinstance(value, Held) else value)
-        for name in INLETS
-        for value in mapping_of(params.get(name)).values()
-        if isinstance(value, (str, Held))
-    )
+    size = 0
+    for name in INLETS:
+        for value in mapping_of(params.get(name)).values():
+            if isinstance(value, str):
+                size += len(value)
+            elif isinstance(value, Held):
+                size += len(value.text)
+    return size
 
 
 def opened(value: Any) -> Any:

@@ -125,13 +125,11 @@ def is_unauthenticated(kwargs: Mapping[str, Any]) -> bool:
     LiteLLM (1.106) then marks that no provider was asked and gives no request. What an unknown
     client says is not stored.
     """
+    if not kwargs.get("litellm_no_upstream_llm_call"):
+        return False
     params = mapping_of(kwargs.get("litellm_params"))
     metadata = mapping_of(params.get("metadata"))
-    return bool(
-        kwargs.get("litellm_no_upstream_llm_call")
-        and not params.get("proxy_server_request")
-        and "user_api_key_hash" in metadata
-    )
+    return not params.get("proxy_server_request") and "user_api_key_hash" in metadata
 
 
 def _is_retried(call: Call) -> bool:

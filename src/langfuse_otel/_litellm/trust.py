@@ -56,16 +56,16 @@ def distrusted(call: Call) -> Call:
     """
     if not came_by_proxy(call.kwargs):
         return call
-    metadata, payload = call.metadata, mapping_of(call.payload.get("metadata"))
+    payload = mapping_of(call.payload.get("metadata"))
     kept = {
         name: value
-        for name, value in metadata.fields.items()
-        if name not in OF_A_TRACE or name in metadata.pinned
+        for name, value in call.fields.items()
+        if name not in OF_A_TRACE or name in call.pinned
     }
-    own_trace = f"{call_id_of(call.kwargs)}|{metadata.key}"
+    own_trace = f"{call_id_of(call.kwargs)}|{call.key}"
     return call._replace(
         kwargs={**call.kwargs, "user": None, "litellm_trace_id": own_trace},
         payload={**call.payload, "end_user": None, "metadata": {**payload, END_USER: None}},
         params={**call.params, "proxy_server_request": None},
-        metadata=metadata._replace(fields=kept),
+        fields=kept,
     )

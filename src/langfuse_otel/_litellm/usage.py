@@ -122,7 +122,7 @@ def _found(table: Mapping[str, str], breakdown: Mapping[str, Any]) -> dict[str, 
     return {
         name: float(cost)
         for name, key in table.items()
-        if is_cost(cost := breakdown.get(key)) and cost
+        if (cost := breakdown.get(key)) and is_cost(cost)
     }
 
 

@@ -58,7 +58,7 @@ QUOTING = frozenset({"response_format", "stop", "tool_choice"})
 
 
 def _chosen(container: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: container[name] for name in container.keys() & MODEL_PARAMETERS}
+    return {name: container[name] for name in MODEL_PARAMETERS.intersection(container)}
 
 
 def model_parameters(kwargs: Mapping[str, Any]) -> Json | None:

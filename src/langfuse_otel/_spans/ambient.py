@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from opentelemetry import context, trace
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext, TraceFlags
 
 from langfuse_otel._records import Parent
 
@@ -48,6 +48,8 @@ class OurSpan(NonRecordingSpan):
 
 def parent_of(span: Span) -> Parent | None:
     """Return what is to be known of a span that something is made under; None if it is none."""
+    if span is INVALID_SPAN:
+        return None
     if isinstance(span, OurSpan):
         return span.describe()
     active = span.get_span_context()

@@ -245,6 +245,7 @@ def _pieces(tag: bytes, content: Sequence[bytes]) -> list[bytes]:
     return [tag, _varint(sum(map(len, content))), *content]
 
 
+@lru_cache(maxsize=4096)
 def _varint(number: int) -> bytes:
     """Seven bits a byte, the lowest first; the high bit says that another byte follows."""
     if number < _ONE_BYTE:

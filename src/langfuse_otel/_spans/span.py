@@ -6,7 +6,7 @@ application's own OpenTelemetry set-up is read or changed.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +26,7 @@ Resource = tuple[tuple[str, str], ...]
 InPlaceOfMedia = Literal["reference", "marker", "media"]
 
 
+@lru_cache(maxsize=256)
 def resource_of(service_name: str | None, environment: str | None, release: str | None) -> Resource:
     """Return the resource of our spans: little, since Langfuse copies it into every observation."""
     pairs = (
