@@ -327,6 +327,30 @@ def test_long_content() -> None:
     assert content_size(taken) == len(TEXT) + len("user") + len("text")
 
 
+class Meddling(str):
+    """A key that adds another to its dictionary, as a thread may, when that is looked through."""
+
+    __slots__ = ("within",)
+    within: dict[str, Any]
+
+    def __hash__(self) -> int:
+        self.within["more"] = 1
+        return super().__hash__()
+
+
+def test_long_content_that_grows() -> None:
+    """What another thread adds meanwhile disturbs nothing."""
+    asked: dict[str, Any] = {}
+    key = Meddling("content")
+    key.within = {}
+    asked[key] = TEXT
+    key.within = asked
+    taken = held_content(asked)
+
+    assert isinstance(taken, Long)
+    assert taken.value["content"] is TEXT
+
+
 @pytest.mark.parametrize(
     "value",
     ["short", TEXT[1:], [TEXT, *["x"] * FEW], [TEXT, 2**60], [TEXT, object()], (TEXT,)],

@@ -146,7 +146,7 @@ def content_size(taken: Json | Long | None) -> int:
 
 def _copy(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _copy(member) for name, member in value.items()}
+        return {name: _copy(member) for name, member in dict(value).items()}
     return [_copy(item) for item in value] if isinstance(value, list) else value
 
 
