@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from langfuse_otel import _pipeline, _process, _read_settings, _routes
+from langfuse_otel import _links, _pipeline, _process, _read_settings, _routes
 from langfuse_otel._hooks import streams
 from langfuse_otel._litellm import call_masks, guard, pinned
 from langfuse_otel._privacy import masking
@@ -126,6 +126,7 @@ def fresh_process() -> Iterator[None]:
         known.clear()
     masking.configure(mask=None)
     _read_settings._warn_once.cache_clear()
+    _links._settings.cache_clear()
     logging.getLogger("langfuse_otel").setLevel(logging.NOTSET)
 
 

@@ -23,6 +23,7 @@ from langfuse_otel._litellm.limits import (
 )
 from langfuse_otel._litellm.names import FIELDS
 from langfuse_otel._litellm.snapshot import snapshot_of
+from langfuse_otel._records import Defaults
 from langfuse_otel._spans.identity import identify
 
 HUGE = "x" * 1_000_000
@@ -119,7 +120,7 @@ def test_what_is_remembered_of_a_call() -> None:
     assert list(pinned._calls) == [known_as]
     assert pinned.of_call(known_as) == {"langfuse_host": "h"}
     assert len(pickle.dumps((known_as, _links._calls[known_as]))) < 20_000
-    assert _links.trace_of_call(HUGE) is not None
+    assert _links.trace_of_call(HUGE, Defaults()) is not None
 
 
 def test_the_trace_that_is_told() -> None:
@@ -129,7 +130,9 @@ def test_the_trace_that_is_told() -> None:
     observation = observation_of(kwargs, a_response())
 
     assert observation.clues.trace_id == short_text(HUGE)
-    assert _links.trace_of_call("told") == f"{identify(observation.clues).trace_id:032x}"
+    assert (
+        _links.trace_of_call("told", Defaults()) == f"{identify(observation.clues).trace_id:032x}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import litellm
@@ -9,7 +10,10 @@ import pytest
 
 import langfuse_otel
 from langfuse_otel import _links
+from langfuse_otel._records import Defaults
 from langfuse_otel.dev import LocalReceiver
+from langfuse_otel.logger import LangfuseOtelLogger
+from langfuse_otel.settings import Settings
 from test_logger import complete
 
 if TYPE_CHECKING:
@@ -75,6 +79,28 @@ def test_trace_url_elsewhere(receiver: LocalReceiver, monkeypatch: pytest.Monkey
     assert url.startswith("https://ui.example/langfuse/project/")
 
 
+@pytest.mark.parametrize("way", ["response", "header"])
+def test_settings_are_read_once(
+    receiver: LocalReceiver, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Whoever asks for the traces of many calls does not read the environment for each."""
+    response = complete()
+    langfuse_otel.flush(20)
+    logger = LangfuseOtelLogger()
+    data = {"litellm_call_id": response._hidden_params["litellm_call_id"]}
+
+    def ask() -> object:
+        if way == "response":
+            return langfuse_otel.trace_id(response)
+        return asyncio.run(logger.async_post_call_response_headers_hook(data, None, response))
+
+    first = ask()
+    monkeypatch.setattr(Settings, "__init__", None)
+
+    assert ask() == first
+    assert first is not None
+
+
 def test_unknown_response() -> None:
     """What is no response of a known call has no trace and no page."""
     assert langfuse_otel.trace_id(object()) is None
@@ -95,5 +121,5 @@ def test_bounded() -> None:
         _links.announce(f"bounded-{number}", {}, None)
 
     assert len(_links._calls) == _links.MAX_CALLS
-    assert _links.trace_of_call("bounded-0") is None
-    assert _links.trace_of_call(f"bounded-{_links.MAX_CALLS}") is not None
+    assert _links.trace_of_call("bounded-0", Defaults()) is None
+    assert _links.trace_of_call(f"bounded-{_links.MAX_CALLS}", Defaults()) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm.clues import clues_of, what_decides
@@ -36,17 +37,12 @@ def announce(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) ->
         _calls.popitem(last=False)
 
 
-def trace_of_call(call_id: object) -> str | None:
+def trace_of_call(call_id: object, defaults: Defaults) -> str | None:
     """Return the trace id of a call as 32 hex digits; None for one that is not remembered."""
     known_as = short_text(call_id) if isinstance(call_id, str) else ""
     if known_as not in _calls:
         return None
     decisive, ambient = _calls[known_as]
-    settings = read_settings()
-    defaults = Defaults(
-        ignores_context=settings.ignore_context_propagation,
-        trusts_requests=settings.trust_request_metadata,
-    )
     clues = clues_of({"litellm_call_id": known_as, **decisive}, ambient, defaults)
     return f"{identify(clues).trace_id:032x}"
 
@@ -61,7 +57,8 @@ def trace_id(response: object) -> str | None:
         The trace id in Langfuse, 32 hex digits; None for a response of no recent call, or where
         the callback is not registered.
     """
-    return trace_of_call(_call_id(response))
+    call_id = _call_id(response)
+    return trace_of_call(call_id, _defaults()) if call_id else None
 
 
 def trace_url(response: object) -> str | None:
@@ -78,10 +75,24 @@ def trace_url(response: object) -> str | None:
     found = trace_id(response)
     if found is None:
         return None
-    settings = read_settings()
+    settings = _settings()
     project = _project(settings)
     base = (settings.ui_url or settings.address()).rstrip("/")
     return f"{base}/project/{project}/traces/{found}" if project else None
+
+
+@cache
+def _settings() -> Settings:
+    """As they were when somebody first asked: a program may set them after the import."""
+    return read_settings()
+
+
+def _defaults() -> Defaults:
+    settings = _settings()
+    return Defaults(
+        ignores_context=settings.ignore_context_propagation,
+        trusts_requests=settings.trust_request_metadata,
+    )
 
 
 def _call_id(response: object) -> Any:

@@ -170,7 +170,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         request_headers: object = None,
     ) -> dict[str, str] | None:
         """Return the header by which the proxy's client finds the trace of its request."""
-        found = _links.trace_of_call(data.get("litellm_call_id"))
+        found = _links.trace_of_call(data.get("litellm_call_id"), self._pipeline().defaults)
         return {TRACE_HEADER: found} if found else None
 
     def log_attempt(self, attempt: Unreported) -> None:
