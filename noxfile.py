@@ -25,7 +25,8 @@ UVS_OWN = {"UV_SYSTEM_CERTS": "1", "UV_HTTP_RETRIES": "0"}
 CONSTRAINTS = ("-c", "constraints.txt")
 # Many processes import the same: what one has compiled, the others read, and pytest asserts nothing
 # in the code of plugins that are not used here.
-LEAN = {"PYTHONDONTWRITEBYTECODE": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+LEAN = {**COMPILED, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 PLUGINS = ("-p", "xdist", "-p", "pytest_timeout", "-p", "_hypothesis_pytestplugin")
 # A third worker for two cores: one is waiting for a process, as a rule.
 PARALLEL = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
@@ -199,7 +200,8 @@ def browser(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure what a call costs, beside the peers: `nox -s bench -- --quick`."""
     _install_newest(session, "benchmarks")
-    session.run("python", "-m", "benchmarks", "bench", *session.posargs, env=OFFLINE)
+    installed = OFFLINE | COMPILED  # as pip leaves it, for us as for the peers
+    session.run("python", "-m", "benchmarks", "bench", *session.posargs, env=installed)
 
 
 @nox.session
