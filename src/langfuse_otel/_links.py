@@ -40,9 +40,10 @@ def announce(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) ->
 def trace_of_call(call_id: object, defaults: Defaults) -> str | None:
     """Return the trace id of a call as 32 hex digits; None for one that is not remembered."""
     known_as = short_text(call_id) if isinstance(call_id, str) else ""
-    if known_as not in _calls:
+    found = _calls.get(known_as)
+    if found is None:
         return None
-    decisive, ambient = _calls[known_as]
+    decisive, ambient = found
     clues = clues_of({"litellm_call_id": known_as, **decisive}, ambient, defaults)
     return f"{identify(clues).trace_id:032x}"
 

@@ -135,7 +135,7 @@ def held_content(value: object) -> Json | Long | None:
 
 
 def content_of(taken: Json | Long | None) -> Json | None:
-    """Return content that was held as JSON text."""
+    """Return as JSON text what was held of content."""
     return json_text(taken.value) if isinstance(taken, Long) else taken
 
 

@@ -32,8 +32,8 @@ BESIDE_CONTENT = 5_000
 class Snapshot(NamedTuple):
     """A finished call, taken so that no later change of the caller's objects reaches it.
 
-    What may change is JSON text here, or a copy. What is to be read of LiteLLM's own data, which nobody changes,
-    waits for `observation_from`, in a thread that no caller waits for.
+    What may change is JSON text here, or a copy. What is to be read of LiteLLM's own data, which
+    nobody changes, waits for `observation_from`, in a thread that no caller waits for.
     """
 
     kwargs: Mapping[str, Any]
