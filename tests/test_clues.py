@@ -115,7 +115,8 @@ def test_what_is_kept() -> None:
             },
         },
     }
-    assert what_decides({}) == {"litellm_trace_id": None}
+    for nothing in ({}, {"litellm_params": {"metadata": {"mine": 1}}}):
+        assert what_decides(nothing) == {"litellm_trace_id": None}
 
 
 def test_ambient() -> None:

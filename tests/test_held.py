@@ -301,10 +301,10 @@ def test_no_answer() -> None:
 def test_size() -> None:
     """Texts and what was made to JSON count; LiteLLM's own objects do not."""
     taken = held_params(
-        {"metadata": {"mine": "abc", "tags": ["a"], "n": 7, "model_info": {"a": 1}}}
+        {"metadata": {"mine": "abc", "tags": ["a"], "n": 7, "model_info": {"a": 1}, "more": "de"}}
     )
 
-    assert size_of(taken) == len("abc") + len('["a"]')
+    assert size_of(taken) == len("abc") + len('["a"]') + len("de")
     assert size_of({}) == 0
 
 

@@ -130,8 +130,10 @@ def held_content(value: object) -> Json | Long | None:
     """Return what a call's input or output says now, for `content_of` to read later."""
     if value is None:
         return None
-    size = text_in(value, FEW) or 0
-    return Long(_copy(value), size) if size >= LONG else json_text(value)
+    size = text_in(value, FEW)
+    if size is None or size < LONG:
+        return json_text(value)
+    return Long(_copy(value), size)
 
 
 def content_of(taken: Json | Long | None) -> Json | None:
