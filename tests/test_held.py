@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from calls import ENDED, STARTED, Growing, a_call, a_response
 from langfuse_otel._litellm.held import (
-    FEW,
+    MOST_COPIED,
     Held,
     Long,
     content_of,
@@ -353,7 +353,7 @@ def test_long_content_that_grows() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["short", TEXT[1:], [TEXT, *["x"] * FEW], [TEXT, 2**60], [TEXT, object()], (TEXT,)],
+    ["short", TEXT[1:], [TEXT, *["x"] * MOST_COPIED], [TEXT, 2**60], [TEXT, object()], (TEXT,)],
     ids=["short", "almost-long", "many", "large-integer", "object", "tuple"],
 )
 def test_other_content(value: object) -> None:

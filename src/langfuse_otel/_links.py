@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm.clues import clues_of, what_decides
 from langfuse_otel._litellm.limits import short_text
+from langfuse_otel._pipeline import defaults_of
 from langfuse_otel._read_settings import read_settings
-from langfuse_otel._records import Defaults
 from langfuse_otel._spans.identity import identify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langfuse_otel._records import Parent
+    from langfuse_otel._records import Defaults, Parent
     from langfuse_otel.settings import Settings
 
 # How many calls are remembered, the newest.
@@ -59,7 +59,7 @@ def trace_id(response: object) -> str | None:
         the callback is not registered.
     """
     call_id = _call_id(response)
-    return trace_of_call(call_id, _defaults()) if call_id else None
+    return trace_of_call(call_id, defaults_of(_settings())) if call_id else None
 
 
 def trace_url(response: object) -> str | None:
@@ -86,14 +86,6 @@ def trace_url(response: object) -> str | None:
 def _settings() -> Settings:
     """As they were when somebody first asked: a program may set them after the import."""
     return read_settings()
-
-
-def _defaults() -> Defaults:
-    settings = _settings()
-    return Defaults(
-        ignores_context=settings.ignore_context_propagation,
-        trusts_requests=settings.trust_request_metadata,
-    )
 
 
 def _call_id(response: object) -> Any:

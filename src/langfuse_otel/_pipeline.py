@@ -43,6 +43,17 @@ _remembered: OrderedDict[Key, tuple[Times, ...]] = OrderedDict()
 _remembering = open_in_child(threading.Lock())
 
 
+def defaults_of(settings: Settings) -> Defaults:
+    """Return what the settings say of every observation."""
+    return Defaults(
+        names_of(settings.user_from),
+        environment_name(settings.environment or "") or None,
+        settings.release,
+        settings.ignore_context_propagation,
+        settings.trust_request_metadata,
+    )
+
+
 class Pipeline:
     """Takes observations for the destinations that the settings and the calls themselves name."""
 
@@ -50,13 +61,7 @@ class Pipeline:
         self.settings = settings
         self._delivery = _process.delivery(settings)
         self._routes = Routes(settings, self._delivery.keep)
-        self.defaults = Defaults(
-            names_of(settings.user_from),
-            environment_name(settings.environment or "") or None,
-            settings.release,
-            settings.ignore_context_propagation,
-            settings.trust_request_metadata,
-        )
+        self.defaults = defaults_of(settings)
         self.spans = names_of(settings.spans)
         self._masking = Masking(mask_of(settings.mask), self._delivery.mask_failed)
 

@@ -65,7 +65,7 @@ _AS_IT_IS = frozenset(
 
 
 # To copy more objects than these takes as long as to make a short text of them.
-FEW = 32
+MOST_COPIED = 32
 
 
 class Held(NamedTuple):
@@ -130,7 +130,7 @@ def held_content(value: object) -> Json | Long | None:
     """Return what a call's input or output says now, for `content_of` to read later."""
     if value is None:
         return None
-    size = text_in(value, FEW)
+    size = text_in(value, MOST_COPIED)
     if size is None or size < LONG:
         return json_text(value)
     return Long(_copy(value), size)
