@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from calls import ENDED, STARTED, Growing, a_call, a_response
 from langfuse_otel._litellm.held import (
+    LONG,
     MOST_COPIED,
     Held,
     Long,
@@ -32,7 +33,7 @@ from langfuse_otel._litellm.names import FIELDS, IDENTITY_FACTS, KEY
 from langfuse_otel._litellm.observation import observation_from
 from langfuse_otel._litellm.snapshot import Snapshot, snapshot_of
 from langfuse_otel._records import Defaults
-from langfuse_otel._text import LONG, json_text
+from langfuse_otel._text import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -143,10 +143,35 @@ def test_large_integer_beside_long_text(objects: list[object]) -> None:
     assert given == ["x" * 100_000, *objects, "y"]
 
 
+@pytest.mark.parametrize("beside", [[], [None], [0] * FEW, [None] * FEW, [Model()]])
+def test_no_number(beside: list[object]) -> None:
+    """NaN is text whatever stands beside it, and None is null."""
+    text = json_text([float("nan"), *beside])
+
+    assert json.loads(text) == ["NaN", *({"a": 1} if one == Model() else one for one in beside)]
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**53), 2**53)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_what_json_has(value: object) -> None:
+    """What JSON has is there again when it is read."""
+    assert json.loads(json_text(value)) == value
+
+
 @pytest.mark.parametrize(
     ("value", "size"),
     [
         ({"a": [{"b": "xyz"}, "x", 1, 1.5, True, None]}, 4),
+        ([float("nan")], None),
+        ([float("inf")], None),
         ([2**53, -(2**53)], 0),
         ([2**53 + 1], None),
         (["x"] * (FEW - 1), FEW - 1),
@@ -154,7 +179,7 @@ def test_large_integer_beside_long_text(objects: list[object]) -> None:
         ((1,), None),
         ([Named()], None),
     ],
-    ids=["plain", "exact", "large", "few", "many", "tuple", "object"],
+    ids=["plain", "nan", "inf", "exact", "large", "few", "many", "tuple", "object"],
 )
 def test_text_in(value: object, size: int | None) -> None:
     """Few objects of JSON's own types are known by their texts, without a large integer."""

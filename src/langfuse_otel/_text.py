@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from pydantic_core import to_json, to_jsonable_python
+import orjson
+from pydantic_core import SchemaValidator, core_schema, to_json, to_jsonable_python
 
 # Langfuse runs on Node, where an integer is exact up to this.
 MAX_EXACT_INTEGER = 2**53
 MAX_DEPTH = 64
 
-# To read so many bytes of JSON costs more than to read so many objects.
-LONG, FEW = 16_384, 128
-_HARMLESS = frozenset({bool, float, type(None)})
+# To look at so few objects costs less than to write them anew.
+FEW = 128
+_HARMLESS = frozenset({bool, type(None)})
 
-_TOO_LARGE = re.compile(rb"[:,\[]-?[0-9]{16,}[,\]}]|^-?[0-9]{16,}$")
-
-# Sixteen digits in a row, found twenty times as fast as by a pattern.
-_DIGITS_TO_0 = bytes(ord("0") if chr(code).isdecimal() else ord(" ") for code in range(256))
-_SIXTEEN_DIGITS = b"0" * 16
+_STRICT = (
+    orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+)
+# Rust's expressions find it in a long text in a tenth of the time that Python takes.
+_HAS_NULL = SchemaValidator(core_schema.str_schema(pattern="null")).isinstance_python
 
 
 def json_text(value: object) -> str:
@@ -33,30 +33,19 @@ def json_text(value: object) -> str:
     beyond 2^53 as text, bytes as base64, cycles as `"..."`.
     """
     try:
-        text = to_json(
-            value,
-            inf_nan_mode="strings",
-            bytes_mode="base64",
-            fallback=_known,
-            exclude_none=True,
-        )
-        # Of a long text, a look at the few objects that made it is cheaper than one at each byte.
-        if (
-            (len(text) >= LONG and text_in(value, FEW) is not None)
-            or _SIXTEEN_DIGITS not in text.translate(_DIGITS_TO_0)
-            or not _TOO_LARGE.search(text)
-        ):
-            return text.decode()
-        exact = _plain(json.loads(text))
+        text = orjson.dumps(value, default=_dumped, option=_STRICT).decode()
+        # orjson (3.13) writes it for NaN and infinities as well as for None.
+        if not _HAS_NULL(text) or text_in(value, FEW) is not None:
+            return text
+        return to_json(value, inf_nan_mode="strings", **_AS_PYDANTIC).decode()
     except Exception:  # noqa: BLE001 - an object may raise anything when it is read
-        exact = _plain(value)
-    return json.dumps(exact, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
 
 
 def text_in(value: object, most: int) -> int | None:
     """Return how many characters the texts in `value` have, if it is a few objects of JSON's own.
 
-    None where it is more than `most`, holds one of another class, or too large an integer.
+    None where it is more than `most`, holds one of another class, or a number that JSON cannot.
     """
     size = 0
     objects: list[Any] = [value]
@@ -68,11 +57,17 @@ def text_in(value: object, most: int) -> int | None:
             objects += one.values()
         elif kind is list:
             objects += one
-        elif kind not in _HARMLESS and not (kind is int and abs(one) <= MAX_EXACT_INTEGER):
+        elif kind not in _HARMLESS and not _is_exact(one):
             return None
         if len(objects) > most:
             return None
     return size
+
+
+def _is_exact(number: object) -> bool:
+    if number.__class__ is int:
+        return -MAX_EXACT_INTEGER <= number <= MAX_EXACT_INTEGER
+    return number.__class__ is float and math.isfinite(number)
 
 
 def clean(text: str) -> str:
@@ -152,6 +147,13 @@ def _key(key: object) -> str:
 
 def _dumped(value: object) -> object:
     try:
-        return to_jsonable_python(value, bytes_mode="base64", fallback=_known, exclude_none=True)
+        return to_jsonable_python(value, **_AS_PYDANTIC)
     except Exception:  # noqa: BLE001 - as above
         return described(value)
+
+
+_AS_PYDANTIC: Mapping[str, Any] = {
+    "bytes_mode": "base64",
+    "fallback": _known,
+    "exclude_none": True,
+}

@@ -9,12 +9,13 @@ before it is looked through.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
 
 from langfuse_otel._litellm.names import IDENTITY_FACTS, KNOWN, NAMES, PROXYS, ROUTERS, is_foreign
 from langfuse_otel._litellm.redaction import REDACTED
-from langfuse_otel._text import LONG, json_text, text_in
+from langfuse_otel._text import json_text, text_in
 from langfuse_otel._values import UNCHANGEABLE, mapping_of, part
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from langfuse_otel._records import Json
 
 # What LiteLLM (1.106) puts in place of a response that is no chat, embedding or `responses`.
-_LITELLMS_REDACTED = {"text": json.loads(REDACTED)}
+_LITELLMS_REDACTED = {"text": orjson.loads(REDACTED)}
 
 INLETS = ("litellm_metadata", "metadata")
 
@@ -64,7 +65,9 @@ _AS_IT_IS = frozenset(
 )
 
 
-# To copy more objects than these takes as long as to make a short text of them.
+# A text from this length on is copied with what it stands in. To copy more objects than these takes
+# as long as to make a short text of them.
+LONG = 16_384
 MOST_COPIED = 32
 
 
@@ -166,7 +169,7 @@ def size_of(params: Mapping[str, Any]) -> int:
 
 def opened(value: Any) -> Any:
     """Return a value that was held, or one that needed no holding."""
-    return json.loads(value.text) if isinstance(value, Held) else value
+    return orjson.loads(value.text) if isinstance(value, Held) else value
 
 
 def _usage(response: object, payload: Mapping[str, Any]) -> object:

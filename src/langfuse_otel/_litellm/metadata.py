@@ -12,6 +12,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import orjson
+
 from langfuse_otel._litellm.held import Held, opened
 from langfuse_otel._litellm.limits import MAX_METADATA, short_list, short_text, small_metadata
 from langfuse_otel._litellm.names import (
@@ -94,7 +96,7 @@ def _short(value: Any) -> Any:
     if isinstance(value, UNCHANGEABLE):
         return value
     text = value.text if isinstance(value, Held) else json_text(value)
-    shown = json.loads(text)
+    shown = orjson.loads(text)
     if isinstance(shown, dict):
         return small_metadata(shown, len(text))
     kept = short_list(shown) if isinstance(shown, list) else shown
@@ -103,7 +105,7 @@ def _short(value: Any) -> Any:
 
 def _small(rest: Mapping[str, Any]) -> Mapping[str, Any]:
     text = json_text(rest)
-    return rest if len(text) <= MAX_METADATA else small_metadata(json.loads(text), len(text))
+    return rest if len(text) <= MAX_METADATA else small_metadata(orjson.loads(text), len(text))
 
 
 def decisive(metadata: object) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from pydantic_core import to_json
+import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +92,7 @@ def _orphan(o: Observation) -> Attributes:
 
 
 def _compact(numbers: Mapping[str, float] | None) -> str | None:
-    return to_json(numbers).decode() if numbers else None
+    return orjson.dumps(numbers).decode() if numbers else None
 
 
 def _iso(nanoseconds: int | None) -> str | None:
