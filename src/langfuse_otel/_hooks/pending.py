@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import wrapt
 
 from langfuse_otel._forks import in_child
+from langfuse_otel._hooks import cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -153,19 +154,34 @@ def _remembered(callback: Callback) -> Callback:
 async def _finished(callback: Callback, kept: Kept) -> object:
     try:
         return await callback
+    except (asyncio.CancelledError, Exception) as error:
+        rest = cancelled.take_up(cancelled.passed(error))
+        if rest is not None:
+            kept[id(rest)] = rest, copy_context()
+        raise
     finally:
         kept.pop(id(callback), None)
 
 
 def _forgotten() -> list[tuple[Callback, Context]]:
-    """Take out the callbacks whose event loop ended before they started, and where they belong."""
+    """Take out what is left of the callbacks whose event loop has ended, and where it belongs."""
     ended = [loop for loop in list(_unfinished) if loop.is_closed()]
-    return [
-        (callback, context)
+    left = [
+        (context.run(_rest_of, callback), context)
         for loop in ended
         for callback, context in _unfinished.pop(loop, {}).values()
-        if inspect.getcoroutinestate(callback) == inspect.CORO_CREATED
     ]
+    return [(callback, context) for callback, context in left if callback is not None]
+
+
+def _rest_of(callback: Callback) -> Callback | None:
+    """Return what has yet to run; one that waits for something of its loop's will wait for ever."""
+    state = inspect.getcoroutinestate(callback)
+    if state == inspect.CORO_CREATED:
+        return callback
+    return (
+        cancelled.take_up(cancelled.waiting(callback)) if state == inspect.CORO_SUSPENDED else None
+    )
 
 
 def _run_forgotten() -> None:

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 import wrapt
 
+from langfuse_otel._hooks.loggers import loggers_of
 from langfuse_otel._litellm.limits import short_text
 from langfuse_otel._records import ONLY_ATTEMPT, Attempt
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import ModuleType
 
-    from langfuse_otel.logger import LangfuseOtelLogger
 
 log = logging.getLogger("langfuse_otel")
 
@@ -166,7 +166,7 @@ def _report(
             _attempts[short_text(call.litellm_call_id)].started,
             _now(),
         )
-        for logger in _loggers(call, callbacks):
+        for logger in loggers_of(call, callbacks):
             logger.log_attempt(unreported)
     except Exception as problem:  # noqa: BLE001 - nothing of ours may reach the caller
         log.warning("langfuse-otel: an attempt could not be exported: %s", type(problem).__name__)
@@ -197,18 +197,6 @@ def _cost(call: Any, response: object) -> object:
         return call.response_cost_calculator(result=response)
     except Exception:  # noqa: BLE001 - also an older LiteLLM, which has no such name
         return None
-
-
-def _loggers(call: Any, callbacks: str) -> Iterator[LangfuseOtelLogger]:
-    from langfuse_otel.logger import LangfuseOtelLogger  # noqa: PLC0415 - it imports this module
-
-    params = call.model_call_details.get("litellm_params") or {}
-    own = getattr(call, f"dynamic_{callbacks.lstrip('_')}s", None) or ()
-    for callback in (*own, *getattr(sys.modules["litellm"], callbacks)):
-        if isinstance(callback, LangfuseOtelLogger) and call.should_run_callback(
-            callback=callback, litellm_params=params, event_hook="retry"
-        ):
-            yield callback
 
 
 def _is_internal() -> bool:
