@@ -154,6 +154,21 @@ def test_settings(
     assert receiver.store.media(IMAGE.id) is None
 
 
+@pytest.mark.parametrize("inline", ["false", "true"])
+def test_without_content(
+    receiver: LocalReceiver, monkeypatch: pytest.MonkeyPatch, inline: str
+) -> None:
+    """Where no content is captured, media in the metadata neither are uploaded nor stay there."""
+    monkeypatch.setenv("LANGFUSE_OTEL_CAPTURE_CONTENT", "false")
+    monkeypatch.setenv("LANGFUSE_OTEL_INLINE_MEDIA", inline)
+    complete(metadata={"seen": uri("image/png", PNG)})
+    langfuse_otel.start_span("by hand").end(metadata={"seen": uri("image/png", PNG)})
+    seen = observations(receiver)
+
+    assert [one.metadata["seen"] for one in seen] == [IMAGE.marker] * 2
+    assert receiver.store.media(IMAGE.id) is None
+
+
 def test_other_destinations_have_no_media_api(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,7 +162,9 @@ def is_sampled(trace_id: int, rate: float) -> bool:
 
 
 def _in_place_of_media(settings: Settings, destination: Destination) -> InPlaceOfMedia:
-    """Only Langfuse has an API for media."""
+    """Only Langfuse has an API for media. Media are content, in metadata as well."""
+    if not settings.capture_content:
+        return "marker"
     if settings.inline_media:
         return "media"
     is_uploaded = settings.media_upload_enabled and destination.kind == "langfuse"
