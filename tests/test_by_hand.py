@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -39,6 +40,7 @@ def of_trace(**fields: Any) -> dict[str, Any]:
         ({"model_parameters": "hot"}, {}),
         ({"usage": {"prompt_tokens": 3}}, {"usage": {"input": 3, "output": 0, "total": 3}}),
         ({"usage": {"input": 3, "mine": 2.0, "odd": "x"}}, {"usage": {"input": 3, "mine": 2}}),
+        ({"usage": {7: 3}}, {"usage": {"7": 3}}),
         ({"usage": {"odd": "x"}}, {}),
         ({"cost": 0.5}, {"cost": {"total": 0.5}}),
         (
@@ -65,6 +67,52 @@ def of_trace(**fields: Any) -> dict[str, Any]:
 def test_each_field(given: Any, expected: dict[str, Any]) -> None:
     """Each field becomes what the record has for it; of a wrong type it counts as not given."""
     assert changed(BARE, given) == BARE._replace(**expected)
+
+
+class Broken:
+    """An object that says nothing of itself."""
+
+    def __str__(self) -> NoReturn:
+        raise RuntimeError
+
+    __bool__ = __repr__ = __str__
+
+
+class Unreadable(Mapping[str, Any]):
+    """A mapping that fails when it is read."""
+
+    def __getitem__(self, _: str) -> NoReturn:
+        raise RuntimeError
+
+    def __iter__(self) -> NoReturn:
+        raise RuntimeError
+
+    def __len__(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"name": Broken()},
+        {"metadata": Unreadable()},
+        {"model_parameters": Unreadable()},
+        {"usage": Unreadable()},
+        {"cost": Unreadable()},
+        {"prompt": Unreadable()},
+        {"level": Broken()},
+        {"completion_start_time": datetime.min},  # noqa: DTZ901 - of no zone, as LiteLLM's are
+        {"public": Broken()},
+    ],
+    ids=lambda odd: next(iter(odd)),
+)
+def test_what_fails_when_it_is_read(odd: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A value that fails when it is read is warned of and leaves its field as it was."""
+    before = BARE._replace(metadata='{"k":"v"}', model_parameters='{"top_p":1}')
+
+    assert changed(before, {**odd, "output": 1}) == before._replace(output="1")
+    assert len(caplog.messages) == 1
+    assert f"`{next(iter(odd))}`" in caplog.text
 
 
 def test_later_wins() -> None:

@@ -26,6 +26,7 @@ import langfuse_otel
 from langfuse_otel import (
     _process,
     generation,
+    observe,
     span,
     start_generation,
     start_span,
@@ -35,6 +36,7 @@ from langfuse_otel import (
 from langfuse_otel._litellm.usage import usage_of
 from langfuse_otel.dev import LocalReceiver
 from programs import run_cold_program
+from test_by_hand import Broken, Unreadable
 
 if TYPE_CHECKING:
     from langfuse_otel.testing import Collector, ReceivedSpan
@@ -322,6 +324,19 @@ def test_update(here: Collector) -> None:
     assert seen.json("langfuse.observation.metadata") == {"x": 1, "y": 2}
     assert seen.attributes["user.id"] == "u"
     assert seen.attributes["langfuse.observation.level"] == "WARNING"
+
+
+def test_odd_values(here: Collector) -> None:
+    """What fails when it is read reaches no caller; the rest is sent."""
+    made = generation("openai", "gpt-4o", metadata=Unreadable(), level=Broken(), tags=["a"])
+    made.end(name=Broken(), output="hello")
+    observe(name=Broken())(len)("abc")  # type: ignore[call-overload]
+    spans = arrived(here)
+
+    assert spans["gpt-4o"].json("langfuse.observation.output") == "hello"
+    assert spans["gpt-4o"].json("langfuse.observation.metadata") == {"provider": "openai"}
+    assert spans["gpt-4o"].attributes["langfuse.trace.tags"] == ["openai", "a"]
+    assert spans["len"].json("langfuse.observation.output") == 3
 
 
 def test_unknown_field() -> None:

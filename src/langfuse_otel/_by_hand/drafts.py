@@ -104,6 +104,7 @@ _exporting = open_in_child(threading.Lock())
 def begun(
     under: Span,
     type_: ObservationType,
+    first: Fields | None = None,
     *,
     trace_id: str | None = None,
     parent_observation_id: str | None = None,
@@ -112,7 +113,10 @@ def begun(
     finish: Callable[[Observation], Observation] | None = None,
     **fields: Unpack[Fields],
 ) -> Draft:
-    """Return an observation that begins now, under a span of whatever kind."""
+    """Return an observation that begins now, under a span of whatever kind.
+
+    `first`: what is said of it before the `fields`, which win or add up.
+    """
     pipeline = _pipeline.of_environment()
     parent = parent_of(under)
     if pipeline.defaults.ignores_context and parent and parent.trace is None:
@@ -127,7 +131,7 @@ def begun(
     )
     own = identify(clues)
     plain = Observation(type_, type_, now, now, clues, environment=pipeline.defaults.environment)
-    record = changed(plain, fields)
+    record = changed(changed(plain, first or {}), fields)
     named = text_of(trace_name) or (record.name if own.parent_id is None else None)
     told = record.trace._replace(name=named, release=pipeline.defaults.release)
     around = under.on_call if isinstance(under, OurSpan) else None

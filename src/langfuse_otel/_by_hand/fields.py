@@ -1,6 +1,7 @@
 """What a program says of an observation that it makes by hand → our record. Pure.
 
-A value of a wrong type counts as not given; what is given later wins.
+A value of a wrong type, or one that fails when it is read, counts as not given; what is given later
+wins.
 """
 
 from __future__ import annotations
@@ -66,8 +67,16 @@ def changed(observation: Observation, given: Fields) -> Observation:
         raise TypeError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(_READERS)}")
     for name, value in given.items():
         if value is not None:
-            observation = _READERS[name](observation, value)
+            observation = _changed_by(observation, name, value)
     return observation
+
+
+def _changed_by(observation: Observation, name: str, given: object) -> Observation:
+    try:
+        return _READERS[name](observation, given)
+    except Exception as error:  # noqa: BLE001 - whatever a program's object raises when it is read
+        log.warning("langfuse-otel: `%s` could not be read: %s", name, type(error).__name__)
+        return observation
 
 
 def failed(observation: Observation, error: object, *, is_quoting: bool) -> Observation:
@@ -118,7 +127,7 @@ def usage_from(given: object) -> dict[str, int] | None:
     counts = members(given)
     if _PROVIDERS_COUNTS & counts.keys():
         return usage_of(given)
-    return {name: tokens(counts, name) for name in counts if tokens(counts, name)} or None
+    return {str(name): tokens(counts, name) for name in counts if tokens(counts, name)} or None
 
 
 def _is_end(error: object) -> bool:
@@ -173,7 +182,8 @@ def _name(given: object) -> str:
 
 
 def _parameters(given: object) -> Json | None:
-    return json_text(mapping_of(given)) if mapping_of(given) else None
+    parameters = dict(mapping_of(given))
+    return json_text(parameters) if parameters else None
 
 
 _READERS: Mapping[str, Reader] = {

@@ -21,6 +21,7 @@ from langfuse_otel._by_hand.open_observation import OpenObservation
 from langfuse_otel._by_hand.responses import is_stream, joined, response_of, shown
 from langfuse_otel._by_hand.steps import asteps, generated, steps
 from langfuse_otel._litellm.observation import UNREAD
+from langfuse_otel._values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -116,7 +117,9 @@ class _Call:
             trace.get_current_span(),
             how.as_type,
             finish=self._heard.finish,
-            name=how.name or getattr(function, "__name__", None) or type(function).__name__,
+            name=text_of(how.name)
+            or getattr(function, "__name__", None)
+            or type(function).__name__,
             input=_arguments(args, kwargs) if how.capture_input else None,
         )
         self._opened = OpenObservation(draft)

@@ -10,7 +10,7 @@ from langfuse_otel._by_hand.drafts import begun
 from langfuse_otel._by_hand.fields import Fields, changed, failed
 from langfuse_otel._by_hand.scores import score
 from langfuse_otel._spans.ambient import enter, leave
-from langfuse_otel._values import mapping_of, text_of, texts_of
+from langfuse_otel._values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,7 +189,6 @@ def generation_under(
 ) -> OpenObservation:
     """Begin a generation within a span, as `langfuse_otel.generation` says."""
     given = {"name": model, "model": model, **fields}
-    if named := text_of(provider):
-        given["tags"] = (named, *texts_of(given.get("tags")))
-        given["metadata"] = {"provider": named, **mapping_of(given.get("metadata"))}
-    return OpenObservation(begun(under, "generation", **given))
+    named = text_of(provider)
+    first: Fields = {"tags": [named], "metadata": {"provider": named}} if named else {}
+    return OpenObservation(begun(under, "generation", first, **given))
