@@ -11,13 +11,15 @@ from typing import Any, NoReturn
 import pytest
 
 from langfuse_otel._by_hand.fields import as_sent, as_trace, changed, failed, usage_from
-from langfuse_otel._litellm.trace import MAX_NAME
+from langfuse_otel._litellm.limits import short_text
 from langfuse_otel._records import Clues, Observation, Prompt, TraceFields
 
 BARE = Observation("step", "span", 0, 1, Clues("call-1", 0))
 CALL = BARE._replace(type="generation", model="gpt-4o", model_parameters='{"n":1}')
 MOMENT = datetime(2026, 11, 21, 8, 0, 0, 250_000, tzinfo=timezone.utc)
 PROMPT = SimpleNamespace(name="greeting", version=3, is_fallback=False)
+LONG = "n\0" * 1_000
+SHORT = short_text(LONG)
 
 
 def of_trace(**fields: Any) -> dict[str, Any]:
@@ -28,7 +30,7 @@ def of_trace(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"name": "n" * 2_000}, {"name": "n" * MAX_NAME}),
+        ({"name": LONG}, {"name": SHORT}),
         ({"name": 7}, {"name": "7"}),
         ({"input": {"a": 1}}, {"input": '{"a":1}'}),
         ({"output": [1]}, {"output": "[1]"}),
@@ -55,11 +57,16 @@ def of_trace(**fields: Any) -> dict[str, Any]:
         ({"level": "loud"}, {}),
         ({"status_message": "so"}, {"status_message": "so"}),
         ({"version": 2}, {"version": "2"}),
+        ({"version": LONG}, {"version": SHORT}),
         ({"completion_start_time": MOMENT}, {"completion_started_ns": 1_795_248_000_250_000_000}),
         ({"completion_start_time": "soon"}, {}),
         ({"user_id": 7}, of_trace(user_id="7")),
+        ({"user_id": LONG}, of_trace(user_id=SHORT)),
         ({"session_id": "s"}, of_trace(session_id="s")),
+        ({"session_id": LONG}, of_trace(session_id=SHORT)),
+        ({"session_id": ["s"]}, {}),
         ({"tags": ["a", "b", "a"]}, of_trace(tags=("a", "b"))),
+        ({"tags": [LONG]}, of_trace(tags=(SHORT,))),
         ({"public": True}, of_trace(public=True)),
         ({"name": None, "input": None, "user_id": None}, {}),
     ],
@@ -138,9 +145,10 @@ def test_no_cost(caplog: pytest.LogCaptureFixture) -> None:
 
     assert changed(BARE, {"cost": -1.0}).cost is None
     assert changed(BARE, {"cost": {"input": "much"}}).cost is None  # type: ignore[dict-item]
+    assert changed(BARE, {"cost": {"input": 6e5, "output": 6e5}}).cost is None
     assert [message.partition(";")[0] for message in caplog.messages] == [
         "langfuse-otel: a cost is a number of US dollars, 0 to 1e6"
-    ] * 2
+    ] * 3
 
 
 class OwnError(Exception):

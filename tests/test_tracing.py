@@ -27,6 +27,7 @@ from langfuse_otel import (
     _process,
     generation,
     observe,
+    score,
     span,
     start_generation,
     start_span,
@@ -386,6 +387,22 @@ def test_explicit_ids(here: Collector) -> None:
     assert seen.trace_id == made.trace_id == Langfuse.create_trace_id(seed="my request")
     assert seen.span_id == made.observation_id
     assert seen.parent_id == "00f067aa0ba902b7"
+
+
+def test_long_texts(langfuse: Collector) -> None:
+    """Long names and ids are cut as those of a LiteLLM call: both lead to the same trace."""
+    long = "n\0" * 1_000
+    span("step", trace_id=long, trace_name=long, parent_observation_id=long).end()
+    litellm.completion(
+        **CALL, metadata={"trace_id": long, "trace_name": long, "parent_observation_id": long}
+    )
+    score(trace_id=long, name="quality", value=1)
+    step, call = arrived(langfuse)["step"], arrived(langfuse)["chat gpt-4o"]
+
+    assert (step.trace_id, step.parent_id) == (call.trace_id, call.parent_id)
+    assert step.attributes["langfuse.trace.name"] == call.attributes["langfuse.trace.name"]
+    assert [one["traceId"] for one in langfuse.scores.values()] == [step.trace_id]
+    assert not any(warning.effect == "dropped" for warning in langfuse.warnings)
 
 
 @pytest.mark.parametrize("is_stream", [False, True])

@@ -14,11 +14,11 @@ from uuid import uuid4
 from langfuse_otel import _pipeline
 from langfuse_otel._by_hand.fields import as_sent, as_trace, changed
 from langfuse_otel._forks import in_child, open_in_child
+from langfuse_otel._litellm.limits import short_text_of
 from langfuse_otel._litellm.trace import completed
 from langfuse_otel._records import Clues, Observation, Parent, finished_of
 from langfuse_otel._spans.ambient import OurSpan, parent_of
 from langfuse_otel._spans.identity import identify
-from langfuse_otel._values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,14 +125,14 @@ def begun(
     clues = Clues(
         str(uuid4()),
         now,
-        trace_id=text_of(trace_id),
-        parent_observation_id=text_of(parent_observation_id),
+        trace_id=short_text_of(trace_id),
+        parent_observation_id=short_text_of(parent_observation_id),
         ambient=parent,
     )
     own = identify(clues)
     plain = Observation(type_, type_, now, now, clues, environment=pipeline.defaults.environment)
     record = changed(changed(plain, first or {}), fields)
-    named = text_of(trace_name) or (record.name if own.parent_id is None else None)
+    named = short_text_of(trace_name) or (record.name if own.parent_id is None else None)
     told = record.trace._replace(name=named, release=pipeline.defaults.release)
     around = under.on_call if isinstance(under, OurSpan) else None
     draft = Draft(record._replace(trace=told), pipeline, around, finish, is_trace)

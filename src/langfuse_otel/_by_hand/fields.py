@@ -12,8 +12,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
+from langfuse_otel._litellm.limits import short_text, short_text_of
 from langfuse_otel._litellm.snapshot import nanoseconds_of
-from langfuse_otel._litellm.trace import MAX_NAME, prompt_from
+from langfuse_otel._litellm.trace import prompt_from
 from langfuse_otel._litellm.usage import cost_of, is_cost, tokens, usage_of
 from langfuse_otel._records import Level, Observation
 from langfuse_otel._text import clean, json_text, message_of
@@ -135,14 +136,12 @@ def _is_end(error: object) -> bool:
 
 
 def _cost(given: object) -> dict[str, float] | None:
-    if isinstance(given, Mapping):
-        parts = {str(name): float(cost) for name, cost in given.items() if is_cost(cost)}
-        cost = {"total": sum(parts.values()), **parts} if parts else None
-    else:
-        cost = cost_of(given, {})
-    if cost is None:
-        log.warning("langfuse-otel: a cost is a number of US dollars, 0 to 1e6; this one is not")
-    return cost
+    parts = {str(name): float(c) for name, c in mapping_of(given).items() if is_cost(c)}
+    cost = {"total": sum(parts.values()), **parts} if parts else cost_of(given, {})
+    if cost and is_cost(cost["total"]):
+        return cost
+    log.warning("langfuse-otel: a cost is a number of US dollars, 0 to 1e6; this one is not")
+    return None
 
 
 def _level(observation: Observation, given: object) -> Observation:
@@ -157,7 +156,7 @@ def _with_metadata(observation: Observation, more: object) -> Observation:
 
 
 def _with_tags(observation: Observation, more: object) -> Observation:
-    tags = tuple(dict.fromkeys((*observation.trace.tags, *texts_of(more))))
+    tags = tuple(dict.fromkeys((*observation.trace.tags, *map(short_text, texts_of(more)))))
     return observation._replace(trace=observation.trace._replace(tags=tags))
 
 
@@ -178,7 +177,7 @@ def _trace_field(name: str, read: Callable[[Any], Any]) -> Reader:
 
 
 def _name(given: object) -> str:
-    return clean(str(given))[:MAX_NAME]
+    return short_text(clean(str(given)))
 
 
 def _parameters(given: object) -> Json | None:
@@ -198,10 +197,10 @@ _READERS: Mapping[str, Reader] = {
     "prompt": _field("prompt", prompt_from),
     "level": _level,
     "status_message": _field("status_message", text_of),
-    "version": _field("version", text_of),
+    "version": _field("version", short_text_of),
     "completion_start_time": _field("completion_started_ns", lambda at: nanoseconds_of(at) or None),
-    "user_id": _trace_field("user_id", text_of),
-    "session_id": _trace_field("session_id", text_of),
+    "user_id": _trace_field("user_id", short_text_of),
+    "session_id": _trace_field("session_id", short_text_of),
     "tags": _with_tags,
     "public": _trace_field("public", bool),
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from langfuse_otel import _pipeline
+from langfuse_otel._litellm.limits import short_text, short_text_of
 from langfuse_otel._spans.identity import observation_id_of, trace_id_of
 from langfuse_otel._text import json_text
 
@@ -64,12 +65,14 @@ def score(
     if kind not in _VALUES:
         raise ValueError(f"data_type must be one of {', '.join(_VALUES)}, not {data_type!r}")
     pipeline = _pipeline.of_environment()
-    trace = trace_id_of(trace_id) if trace_id else None
+    trace = trace_id_of(short_text(trace_id)) if trace_id else None
     said = {
         "id": score_id or str(uuid4()),
         "traceId": None if trace is None else f"{trace:032x}",
-        "observationId": f"{observation_id_of(observation_id):016x}" if observation_id else None,
-        "sessionId": session_id,
+        "observationId": (
+            f"{observation_id_of(short_text(observation_id)):016x}" if observation_id else None
+        ),
+        "sessionId": short_text_of(session_id),
         "name": name,
         "value": _VALUES[kind](value),
         "dataType": kind,

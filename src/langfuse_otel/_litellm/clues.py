@@ -1,6 +1,6 @@
 """What decides about the trace of a call: read when it ends, and kept from its start if anyone asks.
 
-As `_litellm`, it knows LiteLLM's shapes and changes none of its dictionaries.
+None of LiteLLM's dictionaries is changed.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm.call import Call, id_of, read_call
-from langfuse_otel._litellm.limits import short_text
+from langfuse_otel._litellm.limits import short_text, short_text_of
 from langfuse_otel._litellm.metadata import decisive
 from langfuse_otel._litellm.trust import distrusted
 from langfuse_otel._records import Clues, Defaults, Parent
 from langfuse_otel._spans.identity import parent_of, without_context
-from langfuse_otel._values import is_true, mapping_of, text_of
+from langfuse_otel._values import is_true, mapping_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ def what_decides(kwargs: Mapping[str, Any]) -> dict[str, Any]:
         if (given := params.get(name)) is not None and (part := read(given))
     }
     # Of most calls an id is all: garbage collection looks at no dictionary of texts.
-    trace_id = _short_id(kwargs.get("litellm_trace_id"))
+    trace_id = short_text_of(kwargs.get("litellm_trace_id"))
     if not deciding:
         return {"litellm_trace_id": trace_id}
     return {"litellm_trace_id": trace_id, "litellm_params": deciding}
@@ -82,12 +82,7 @@ def _short_headers(headers: object) -> dict[str, Any]:
 def _trace_of_litellm(call: Call) -> str | None:
     """The payload's is a text in any case, made of whatever the caller gave."""
     given = call.kwargs.get("litellm_trace_id")
-    return _short_id(call.payload.get("trace_id") if given is None else given)
-
-
-def _short_id(value: object) -> str | None:
-    found = text_of(value)
-    return short_text(found) if found else None
+    return short_text_of(call.payload.get("trace_id") if given is None else given)
 
 
 def clues_from(

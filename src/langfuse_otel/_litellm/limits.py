@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._text import json_text
+from langfuse_otel._values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,14 +29,20 @@ _KEPT = MAX_TEXT - 100
 
 
 def short_text(text: str) -> str:
-    """Return a text of at most `MAX_TEXT` characters; two that differ still do. NUL is none.
+    """Return a text of at most `MAX_TEXT` characters; what is cut still differs where it did.
 
-    Langfuse's Postgres takes no NUL.
+    NUL, which Langfuse's Postgres does not take, becomes U+FFFD.
     """
     if len(text) > MAX_TEXT:
         digest = sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
         text = text[:_KEPT] + _MARKER.format(len(text), digest)
     return text.replace("\0", "\ufffd")
+
+
+def short_text_of(value: object) -> str | None:
+    """Return a scalar as a short text; None for nothing, for empty text and for what is no scalar."""
+    found = text_of(value)
+    return short_text(found) if found else None
 
 
 def short_list(values: list[Any]) -> list[Any]:

@@ -5,7 +5,7 @@ proxy (1.106) what a request's body says and what the operator's settings for a 
 `default_team_settings` say lie in there side by side: a request's host may stand beside a key's
 secret. Neither the body that callbacks see (`proxy_server_request`) nor the metadata of key and team
 tells which is which, for LiteLLM takes the credentials out of both. What does is its own list of the
-operator's variables, which `_pinned` notes. Whatever is not in that list counts as the request's.
+operator's variables, which `pinned` notes. Whatever is not in that list counts as the request's.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._litellm.limits import short_text
+from langfuse_otel._litellm.limits import short_text_of
 from langfuse_otel._records import Defaults, Json, Observation, Prompt, TraceFields
 from langfuse_otel._spans.identity import around
 from langfuse_otel._text import clean, json_text
@@ -100,8 +100,8 @@ def _named(metadata: object) -> Mapping[str, Any]:
 def _user_id(call: Call, user_from: Sequence[str]) -> str | None:
     for name in user_from:
         source = USER_SOURCES.get(name)
-        if source and (user := text_of(source(call))):
-            return short_text(user)
+        if source and (user := short_text_of(source(call))):
+            return user
     return None
 
 
