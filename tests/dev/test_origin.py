@@ -50,6 +50,7 @@ def test_any_name_where_other_machines_may() -> None:
         {"origin": "http://localhost:5173"},
         {"origin": "https://example.org"},
         {"origin": "null"},
+        {"origin": "http://["},
         {"origin": "http://localhost:3030.example.org"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},

@@ -64,7 +64,7 @@ def refusal_of(
     if _is_link(method, path, headers):
         return None
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and origin.partition("://")[2] != host:
         return "Pages of other origins may not use the receiver."
     if headers.get("sec-fetch-site") in _FOREIGN:
         return "Pages of other sites may not use the receiver."
