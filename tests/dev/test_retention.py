@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DAY = 86_400.0
-TABLES = ("traces", "spans", "calls", "tags", "texts", "scores", "media", "media_uses")
+TABLES = ("traces", "spans", "calls", "tags", "texts", "scores", "media", "media_uses", "batches")
 
 
 def ids(store: Store) -> list[str]:
@@ -63,6 +63,19 @@ def test_all_of_a_trace_goes() -> None:
     store.close()
 
     assert counts == dict.fromkeys(TABLES, 1)
+
+
+def test_nothing_is_left() -> None:
+    """When the last trace goes, so does all that is known of the requests."""
+    now = [0.0]
+    store = Store(retention=Retention(seconds=DAY), clock=lambda: now[0])
+    store.add([a_span(1)], "direct")
+    now[0] = 2 * DAY
+    store.prune()
+    counts = {table: store.rows(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
+    store.close()
+
+    assert counts == dict.fromkeys(TABLES, 0)
 
 
 def test_file_stays_below_its_size(tmp_path: Path) -> None:

@@ -94,5 +94,7 @@ def _delete(connection: sqlite3.Connection, which: str, bound: float) -> int:
                 "DELETE FROM media WHERE NOT EXISTS"
                 " (SELECT 1 FROM media_uses WHERE media_uses.media_id = media.id)"
             )
-            connection.execute("DELETE FROM batches WHERE number < (SELECT min(batch) FROM spans)")
+            connection.execute(
+                "DELETE FROM batches WHERE (number >= (SELECT min(batch) FROM spans)) IS NOT TRUE"
+            )
     return len(found)
