@@ -148,3 +148,14 @@ def test_lint() -> None:
     assert lint(BODY) == lint(gzip.compress(BODY)) == []
     with pytest.raises(ValueError, match="refuse"):
         lint(b"words")
+
+
+def test_lint_of_deep_names() -> None:
+    """A span whose attributes are nested too deeply is refused, as the local receiver does it."""
+    request = ExportTraceServiceRequest.FromString(BODY)
+    attributes = request.resource_spans[0].scope_spans[0].spans[0].attributes
+    del attributes[:]
+    attributes.add(key="gen_ai.prompt.0" + ".a" * 2_000).value.string_value = "x"
+
+    with pytest.raises(ValueError, match="nested too deeply"):
+        lint(request.SerializeToString())

@@ -206,6 +206,16 @@ def test_nothing_is_read_but_what_the_mapping_reads(path: Any) -> None:
         assert changed or not of_observation, read
 
 
+def test_a_cost_beyond_all_numbers() -> None:
+    """A whole number that is larger than JavaScript's largest is no cost."""
+    found = remarks(a_span({f"{OBSERVATION}cost_details": f'{{"total": 1{"0" * 400}}}'}))
+
+    assert [(effect, name) for effect, name, _ in found] == [
+        ("dropped", f"{OBSERVATION}cost_details"),
+        ("ignored", f"{OBSERVATION}cost_details"),
+    ]
+
+
 PLAIN = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20)  # fmt: skip
 TEXTS = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=6).map(json.dumps)  # fmt: skip
 KEYS = st.sampled_from([*GOOD, "langfuse.observation.level", "langfuse.observation.completion_start_time", "gen_ai.usage.input_tokens", "gen_ai.operation.name", "langfuse.version"])  # fmt: skip

@@ -11,7 +11,7 @@ import click
 
 from langfuse_otel.dev import lint
 from langfuse_otel.dev._attributes import BatchLostError
-from langfuse_otel.dev._decode import RefusedError, decode
+from langfuse_otel.dev._decode import RefusedError, decode, too_deep
 from langfuse_otel.dev._tree import escaped
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def lint_bytes(content: bytes) -> list[LintWarning]:
         raise ValueError(f"The gzip cannot be read: {error}.") from None
     except RefusedError as error:
         raise ValueError(f"Langfuse would refuse the request: {error.message}") from None
+    except RecursionError:
+        raise ValueError(f"Langfuse would refuse the request: {too_deep().message}") from None
     except BatchLostError as error:
         raise ValueError(f"Langfuse would answer 200 and lose the request: {error}.") from None
 

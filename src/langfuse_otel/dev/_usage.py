@@ -7,7 +7,7 @@ common ones are known; another suffix becomes a bucket of its own, as on the ser
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ._values import NOT_JSON, first_present, is_truthy, parse_json
@@ -213,4 +213,5 @@ def _number_in(text: str) -> float | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    is_given = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_given and abs(value) <= sys.float_info.max
