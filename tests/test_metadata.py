@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from calls import Growing
 from langfuse_otel._litellm.limits import CUT, MAX_METADATA, short_text
 from langfuse_otel._litellm.metadata import call_metadata, decisive, from_headers
-from langfuse_otel._litellm.names import FIELDS
+from langfuse_otel._litellm.names import FIELDS, NAMES
 from langfuse_otel._text import json_text
 
 
@@ -395,10 +395,17 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
-PARTS = ("metadata", "litellm_metadata", "proxy_server_request")
+NAMED = st.dictionaries(st.sampled_from(list(NAMES)), JSON, min_size=1)
+BODY = st.fixed_dictionaries({}, optional={"litellm_metadata": JSON | NAMED})
+REQUEST = st.fixed_dictionaries({}, optional={"headers": JSON | NAMED, "body": JSON | BODY})
+PARTS = {
+    "metadata": JSON | NAMED,
+    "litellm_metadata": JSON | NAMED,
+    "proxy_server_request": JSON | REQUEST,
+}
 
 
-@given(st.fixed_dictionaries({}, optional=dict.fromkeys(PARTS, JSON)))
+@given(st.fixed_dictionaries({}, optional=PARTS))
 def test_never_raises(params: dict[str, Any]) -> None:
     """Metadata of any shape is read as far as it can be."""
     found = call_metadata(params)
@@ -406,7 +413,23 @@ def test_never_raises(params: dict[str, Any]) -> None:
     assert set(found.fields) <= set(FIELDS)
 
 
-@given(st.dictionaries(st.text(), JSON))
+@given(NAMED)
+def test_fields_of_any_value(metadata: dict[str, Any]) -> None:
+    """Each field is found that has a value, of whatever kind."""
+    found = call_metadata({"metadata": metadata})
+
+    given = {name for name, value in metadata.items() if value is not None}
+    assert set(found.fields) == {NAMES[name] for name in given}
+    assert found.rest == {}
+
+
+SPELLINGS = [written for name in NAMES for written in (name, name.replace("_", "-"))]
+
+
+@given(st.dictionaries(st.text() | st.sampled_from(SPELLINGS), JSON))
 def test_headers_never_raise(headers: dict[str, Any]) -> None:
-    """Headers of any kind are read as far as they can be."""
-    assert all(name.startswith("langfuse_") for name in from_headers(headers))
+    """Headers of any kind are read as far as they can be, however they are spelled."""
+    named = {name.lower().replace("-", "_") for name in headers}
+    ours = {name for name in named & NAMES.keys() if name.startswith("langfuse_")}
+
+    assert set(from_headers(headers)) == ours
