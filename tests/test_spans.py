@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from langfuse_otel._destination import langfuse_destination
 from langfuse_otel._records import Identity
 from langfuse_otel._spans.otlp import request_of
 from langfuse_otel._spans.span import part_of, resource_of
+from programs import run_cold_program
 from reference import span_of
 from test_attributes import FULL
 
@@ -113,6 +115,16 @@ def test_wire_equals_the_official_exporter(
     )
 
 
-def test_encoding_is_deterministic() -> None:
-    """The same spans have the same bytes."""
-    assert part_of(FULL, ROOT, RESOURCE) == part_of(FULL, ROOT, RESOURCE)
+ENCODE = f"""
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_spans import FULL, ROOT, RESOURCE, part_of
+print(part_of(FULL, ROOT, RESOURCE))
+"""
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_encoding_is_deterministic(seed: str) -> None:
+    """The same spans have the same bytes in another process, which orders its sets differently."""
+    run = run_cold_program(ENCODE, None, PYTHONHASHSEED=seed)
+
+    assert run.stdout == f"{part_of(FULL, ROOT, RESOURCE)}\n", run.stderr
