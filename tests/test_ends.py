@@ -36,9 +36,27 @@ async def main():
     await asyncio.sleep(60)
 asyncio.run(main())
 """
+# What our delivery asks of LiteLLM's callbacks is noted, so that a program can wait for it.
+ASKED = """
+from langfuse_otel._hooks import pending
+asked = set()
+def note(name):
+    question = getattr(pending, name)
+    def ask(*arguments):
+        answer = question(*arguments)
+        asked.add(os.getpid())
+        return answer
+    setattr(pending, name, ask)
+def wait_until_asked():
+    deadline = time.monotonic() + 60
+    while os.getpid() not in asked and time.monotonic() < deadline:
+        time.sleep(0.002)
+"""
 # The loop has yet to hand over the callback of the call when the delivery begins.
-IN_BUSY_LOOP = "import time" + IN_LOOP.replace(
-    "await asyncio.sleep(60)", "time.sleep(0.5)\n    await asyncio.sleep(60)"
+IN_BUSY_LOOP = (
+    ASKED
+    + 'note("_handing_over")'
+    + IN_LOOP.replace("await asyncio.sleep(60)", "wait_until_asked()\n    await asyncio.sleep(60)")
 )
 OWN_HANDLER = """
 def stop(number, frame):
@@ -71,11 +89,12 @@ for child in [forked(work), forked(work)]:
     assert os.waitpid(child, 0)[1] == 0
 """
 # A callback before ours that takes its time: the child's work is done before ours is called.
-SLOW_CALLBACK = """
+SLOW_CALLBACK = f"""{ASKED}
+note("_pool_is_idle")
 from litellm.integrations.custom_logger import CustomLogger
 class Slow(CustomLogger):
     def log_success_event(self, kwargs, response_obj, start_time, end_time):
-        time.sleep(0.3)
+        wait_until_asked()
 litellm.callbacks.insert(0, Slow())
 """
 MULTIPROCESSING = """
