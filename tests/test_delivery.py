@@ -94,7 +94,7 @@ def an_item(
     number: int, destination: Destination = ONE, size: int = 1, output: str = '"hello"'
 ) -> Queued:
     """Return a span whose id is its number."""
-    identity = Identity(1, number, None, "call")
+    identity = Identity(1, number, None)
     observation = FULL._replace(output=output)
     return Queued(destination, size, partial(part_of, observation, identity, RESOURCE))
 

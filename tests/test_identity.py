@@ -63,26 +63,24 @@ def test_observation_id(text: str, span_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("clues", "trace_id", "parent_id", "reason"),
+    ("clues", "trace_id", "parent_id"),
     [
-        (CALL, trace_id_of("call-1"), None, "call"),
-        (CALL._replace(litellm_trace_id=HEX), int(HEX, 16), None, "litellm"),
-        (CALL._replace(litellm_trace_id=HEX, ambient=AMBIENT), 0xABC, 0xDEF, "context"),
-        (CALL._replace(trace_id=HEX, ambient=AMBIENT), int(HEX, 16), None, "metadata"),
-        (CALL._replace(remote=REMOTE, ambient=AMBIENT), 0x123, 0x456, "traceparent"),
-        (CALL._replace(trace_id=f"{0x123:032x}", remote=REMOTE), 0x123, 0x456, "metadata"),
-        (CALL._replace(trace_id=f"{0xABC:032x}", ambient=AMBIENT), 0xABC, 0xDEF, "metadata"),
+        (CALL, trace_id_of("call-1"), None),
+        (CALL._replace(litellm_trace_id=HEX), int(HEX, 16), None),
+        (CALL._replace(litellm_trace_id=HEX, ambient=AMBIENT), 0xABC, 0xDEF),
+        (CALL._replace(trace_id=HEX, ambient=AMBIENT), int(HEX, 16), None),
+        (CALL._replace(remote=REMOTE, ambient=AMBIENT), 0x123, 0x456),
+        (CALL._replace(trace_id=f"{0x123:032x}", remote=REMOTE), 0x123, 0x456),
+        (CALL._replace(trace_id=f"{0xABC:032x}", ambient=AMBIENT), 0xABC, 0xDEF),
         (
             CALL._replace(trace_id=HEX, parent_observation_id="00000000000000aa", ambient=AMBIENT),
             int(HEX, 16),
             0xAA,
-            "metadata",
         ),
         (
             CALL._replace(parent_observation_id="00000000000000aa", ambient=AMBIENT),
             0xABC,
             0xAA,
-            "context",
         ),
     ],
     ids=[
@@ -97,11 +95,11 @@ def test_observation_id(text: str, span_id: str) -> None:
         "parent-in-ambient-trace",
     ],
 )
-def test_precedence(clues: Clues, trace_id: int, parent_id: int | None, reason: str) -> None:
+def test_precedence(clues: Clues, trace_id: int, parent_id: int | None) -> None:
     """Explicit ids win over the active span, which wins over LiteLLM's trace id."""
     identity = identify(clues)
 
-    assert (identity.trace_id, identity.parent_id, identity.reason) == (trace_id, parent_id, reason)
+    assert (identity.trace_id, identity.parent_id) == (trace_id, parent_id)
 
 
 def test_generation_id() -> None:

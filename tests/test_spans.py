@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from langfuse_otel._records import Observation
     from langfuse_otel.testing import Collector
 
-ROOT = Identity(trace_id=0xABC, span_id=0xDEF, parent_id=None, reason="call")
+ROOT = Identity(trace_id=0xABC, span_id=0xDEF, parent_id=None)
 CHILD = ROOT._replace(parent_id=0x123)
 RESOURCE = resource_of("shop", "production", "r-1")
 

@@ -111,7 +111,7 @@ def an_item(
     """Return a span with images in its input."""
     text = json_text([uri("image/png", content) for content in contents or [PNG]])
     observation = FULL._replace(input=text)
-    encode = partial(part_of, observation, Identity(1, number, None, "call"), RESOURCE, media)
+    encode = partial(part_of, observation, Identity(1, number, None), RESOURCE, media)
     return Queued(destination, observation.size, encode)
 
 

@@ -28,7 +28,6 @@ ObservationType = Literal[
     "guardrail",
     "evaluator",
 ]
-Reason = Literal["metadata", "traceparent", "context", "litellm", "call"]
 Level = Literal["DEBUG", "DEFAULT", "WARNING", "ERROR"]
 Json = str
 
@@ -192,7 +191,7 @@ def finished_of(observation: Observation) -> Finished:
 
 
 class Identity(NamedTuple):
-    """Where an observation stands: ids as OpenTelemetry has them, and why the trace was chosen.
+    """Where an observation stands: ids as OpenTelemetry has them.
 
     `is_orphan`: its parent may never come to Langfuse.
     """
@@ -200,5 +199,4 @@ class Identity(NamedTuple):
     trace_id: int
     span_id: int
     parent_id: int | None
-    reason: Reason
     is_orphan: bool = False

@@ -1,4 +1,4 @@
-"""Which trace an observation belongs to, under which parent, and why. Pure.
+"""Which trace an observation belongs to, and under which parent. Pure.
 
 An explicit id wins over a request's `traceparent`, that over the OpenTelemetry span that was active
 when the call started, and that over LiteLLM's own trace id, which the retries and fallbacks of one
@@ -10,12 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING
 
 from langfuse_otel._records import Clues, Identity, Parent
-
-if TYPE_CHECKING:
-    from langfuse_otel._records import Reason
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HEX_SPAN = re.compile(r"[0-9a-f]{16}")
@@ -44,15 +40,15 @@ def observation_id_of(text: str) -> int:
 
 def identify(clues: Clues) -> Identity:
     """Decide trace, parent and id of the observation that `clues` describe."""
-    trace_id, reason = _trace(clues)
+    trace_id = _trace(clues)
     parent_id, is_orphan = _parent(clues, trace_id)
-    return Identity(trace_id, _observation(clues), parent_id, reason, is_orphan)
+    return Identity(trace_id, _observation(clues), parent_id, is_orphan)
 
 
 def around(clues: Clues) -> Parent | None:
     """Return the active span, if the observation is in its trace."""
     active = clues.ambient
-    return active if active and _trace(clues)[0] == active.trace_id else None
+    return active if active and _trace(clues) == active.trace_id else None
 
 
 def parent_of(traceparent: object) -> Parent | None:
@@ -79,16 +75,16 @@ def without_context(clues: Clues) -> Clues:
     return clues._replace(trace_id=given, litellm_trace_id=own, remote=None, ambient=None)
 
 
-def _trace(clues: Clues) -> tuple[int, Reason]:
+def _trace(clues: Clues) -> int:
     if explicit := clues.trace_id or clues.existing_trace_id:
-        return trace_id_of(explicit), "metadata"
+        return trace_id_of(explicit)
     if clues.remote:
-        return clues.remote.trace_id, "traceparent"
+        return clues.remote.trace_id
     if clues.ambient:
-        return clues.ambient.trace_id, "context"
+        return clues.ambient.trace_id
     if clues.litellm_trace_id:
-        return trace_id_of(clues.litellm_trace_id), "litellm"
-    return _hashed(clues.call_id, 16), "call"
+        return trace_id_of(clues.litellm_trace_id)
+    return _hashed(clues.call_id, 16)
 
 
 def _parent(clues: Clues, trace_id: int) -> tuple[int | None, bool]:
