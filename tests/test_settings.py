@@ -12,9 +12,9 @@ from langfuse_otel import __version__
 from langfuse_otel._destination import Destination, headers_of, host_url, scores_of
 from langfuse_otel._litellm.trace import USER_SOURCES
 from langfuse_otel._read_settings import read_settings, warnings_about
+from langfuse_otel._records import USER_FROM
 from langfuse_otel.settings import (
     MISSING_KEYS,
-    USER_FROM,
     Settings,
     environment_name,
     variables,

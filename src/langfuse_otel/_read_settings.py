@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from langfuse_otel._destination import headers_of, host_or_text, unquoted
 from langfuse_otel._environment import text_in
+from langfuse_otel._records import USER_FROM
 from langfuse_otel.settings import (
     SPANS,
-    USER_FROM,
     Settings,
     environment_name,
     names_of,

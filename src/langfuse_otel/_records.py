@@ -31,6 +31,9 @@ ObservationType = Literal[
 Level = Literal["DEBUG", "DEFAULT", "WARNING", "ERROR"]
 Json = str
 
+# Where a user may be looked for, in the order in which one is.
+USER_FROM = ("metadata", "argument", "end_user", "key_user")
+
 # What a mask is shown, by its kind; and what it returns is sent.
 Content = Literal["input", "output", "metadata", "status_message", "comment"]
 Mask = Callable[[Any, Content], Any]
@@ -125,7 +128,7 @@ class Defaults:
     `trusts_requests`: a request to the proxy may name trace, user and session.
     """
 
-    user_from: tuple[str, ...] = ("metadata", "argument", "end_user", "key_user")
+    user_from: tuple[str, ...] = USER_FROM
     environment: str | None = None
     release: str | None = None
     ignores_context: bool = False

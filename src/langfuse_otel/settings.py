@@ -26,6 +26,7 @@ from langfuse_otel._destination import (
     unquoted,
 )
 from langfuse_otel._environment import first_set, text_in
+from langfuse_otel._records import USER_FROM
 from langfuse_otel._text import clean
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ MISSING_KEYS = (
     "Project Settings > API Keys, or run `langfuse-otel dev` for a local receiver and use the keys "
     "that it prints."
 )
-USER_FROM = ("metadata", "argument", "end_user", "key_user")
 SPANS = ("guardrails", "unauthenticated")
 _ADDRESSES = frozenset({"host", "endpoint", "otlp_traces_endpoint", "otlp_endpoint", "ui_url"})
 
