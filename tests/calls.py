@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from litellm.types.utils import Choices, Message, ModelResponse, Usage
 
-from langfuse_otel._litellm.observation import NO_DEFAULTS, observation_from
+from langfuse_otel._litellm.observation import observation_from
 from langfuse_otel._litellm.redaction import SHOWN, Hidden
 from langfuse_otel._litellm.snapshot import snapshot_of
 from langfuse_otel._records import ONLY_ATTEMPT, Attempt, Defaults
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from langfuse_otel._records import Observation, Parent
 
+NO_DEFAULTS = Defaults()
 STARTED = datetime(2026, 11, 21, 8, 0, 0)  # noqa: DTZ001 - LiteLLM's times are naive and local
 ENDED = datetime(2026, 11, 21, 8, 0, 2)  # noqa: DTZ001
 MESSAGES = [{"role": "user", "content": "hi"}]

@@ -377,7 +377,7 @@ def test_long_calls(is_failed: bool) -> None:
     """A long question and a long answer are shown as short ones are, and count with their size."""
     response = None if is_failed else a_response(TEXT)
     taken = snapshot_of(a_call(messages=ASKED), response, STARTED, ENDED, said=a_response(TEXT))
-    observation = observation_from(taken)
+    observation = observation_from(taken, None, Defaults())
 
     assert observation.input == json_text(ASKED)
     assert observation.output == json_text({"content": TEXT, "role": "assistant"})

@@ -575,7 +575,7 @@ def test_later_changes_change_nothing() -> None:
     metadata["session_id"] = "s-2"
     call["model"] = "another"
 
-    assert observation_from(taken) == before
+    assert observation_from(taken, None, Defaults()) == before
 
 
 def test_arguments_are_not_changed() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from calls import a_call, observed
+from calls import NO_DEFAULTS, a_call, observed
 from langfuse_otel._litellm.call import read_call
 from langfuse_otel._litellm.trace import (
     MAX_NAME,
@@ -33,9 +33,6 @@ GIVEN = {
 }
 ALL = TraceFields("checkout", "u", "s", ("a", "1"), '{"k":"v"}', "v1", "r1", public=True)
 CONTINUED = TraceFields(is_continued=True)
-
-
-NO_DEFAULTS = Defaults()
 
 
 def fields(

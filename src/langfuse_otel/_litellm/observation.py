@@ -24,31 +24,24 @@ from langfuse_otel._litellm.trust import distrusted
 from langfuse_otel._litellm.usage import cost_of, usage_of
 from langfuse_otel._privacy.parameters import without_quoting
 from langfuse_otel._privacy.secrets import without_secrets
-from langfuse_otel._records import (
-    Defaults,
-    Json,
-    Level,
-    Observation,
-    Parent,
-)
+from langfuse_otel._records import Observation
 from langfuse_otel._text import json_text, message_of
 from langfuse_otel._values import mapping_of, part, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NO_DEFAULTS = Defaults()
+    from langfuse_otel._records import Defaults, Json, Level, Parent
+
 UNREAD = "The stream was not read to its end."
 
 
-def observation_from(
-    taken: Snapshot, ambient: Parent | None = None, defaults: Defaults = NO_DEFAULTS
-) -> Observation:
+def observation_from(taken: Snapshot, ambient: Parent | None, defaults: Defaults) -> Observation:
     """Return the observation of a call.
 
     Args:
         taken: the call.
-        ambient: the OpenTelemetry span that was active when the call started.
+        ambient: the OpenTelemetry span that was active when the call started, if one was.
         defaults: what the settings say.
     """
     said = read_call(taken.kwargs, taken.response)
