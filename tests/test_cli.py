@@ -82,6 +82,13 @@ def test_check_is_well(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver)
     assert len(receiver.traces()) == 1
 
 
+def test_check_environment(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """The test trace is where the calls will be: in the environment that is set."""
+    check(monkeypatch, **keys(receiver, LANGFUSE_TRACING_ENVIRONMENT="Prod EU"))
+
+    assert [trace.environment for trace in receiver.traces()] == ["prod-eu"]
+
+
 def test_check_shows_no_secret(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
     """The secret key is masked."""
     result = check(monkeypatch, **keys(receiver, LANGFUSE_SECRET_KEY="sk-lf-0123456789abcdef"))

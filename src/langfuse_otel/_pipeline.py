@@ -21,7 +21,7 @@ from langfuse_otel._routes import Routes
 from langfuse_otel._spans.identity import identify
 from langfuse_otel._spans.otlp import Part
 from langfuse_otel._spans.span import part_of, resource_of
-from langfuse_otel.settings import environment_name, names_of
+from langfuse_otel.settings import environment_name, environment_of, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ def defaults_of(settings: Settings) -> Defaults:
     """Return what the settings say of every observation."""
     return Defaults(
         names_of(settings.user_from),
-        environment_name(settings.environment or "") or None,
+        environment_of(settings),
         settings.release,
         settings.ignore_context_propagation,
         settings.trust_request_metadata,

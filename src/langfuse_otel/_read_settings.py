@@ -17,7 +17,7 @@ from langfuse_otel._records import USER_FROM
 from langfuse_otel.settings import (
     SPANS,
     Settings,
-    environment_name,
+    environment_of,
     names_of,
     variables,
 )
@@ -98,11 +98,10 @@ def _quote_warnings(settings: Settings) -> list[str]:
 
 
 def _environment_warnings(settings: Settings) -> list[str]:
-    given = settings.environment
-    if given is None or environment_name(given) == given:
+    given, sent = settings.environment, environment_of(settings)
+    if not given or given == sent:
         return []
-    sent = environment_name(given) or "default"
-    return [f"Langfuse does not take the environment {given!r}; sending {sent!r}"]
+    return [f"Langfuse does not take the environment {given!r}; sending {sent or 'default'!r}"]
 
 
 def _name_warnings(settings: Settings) -> list[str]:

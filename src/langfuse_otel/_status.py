@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from langfuse_otel._process import stats
 from langfuse_otel._read_settings import read_settings
-from langfuse_otel.settings import environment_name
+from langfuse_otel.settings import environment_of
 
 if TYPE_CHECKING:
     from langfuse_otel._delivery.counts import Stats
@@ -53,7 +53,7 @@ def status() -> Status:
         host=_address(settings),
         public_key_configured=bool(settings.public_key),
         secret_key_configured=bool(settings.secret_key),
-        environment=environment_name(settings.environment or "") or "default",
+        environment=environment_of(settings) or "default",
         stats=stats(),
     )
 

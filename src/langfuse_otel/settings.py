@@ -494,6 +494,11 @@ def _keys(settings: Settings) -> tuple[str, SecretStr] | None:
     return None
 
 
+def environment_of(settings: Settings) -> str | None:
+    """Return the environment that is sent; None where it is Langfuse's own default."""
+    return environment_name(settings.environment or "") or None
+
+
 def with_secrets_hidden(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments of `Settings` with those that are secret in a form that `repr` does not show.
 

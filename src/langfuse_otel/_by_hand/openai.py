@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import wrapt
 
 from langfuse_otel._read_settings import read_settings
-from langfuse_otel.settings import environment_name
+from langfuse_otel.settings import environment_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,10 +95,10 @@ def _provider(settings: Settings) -> TracerProvider:
         def on_end(self, span: ReadableSpan) -> None:
             _exporter().export((span,))
 
-    environment = environment_name(settings.environment or "") or None
+    resource = resource_of(settings.service_name, environment_of(settings), settings.release)
     provider = TracerProvider(
         sampler=ALWAYS_ON,
-        resource=Resource(dict(resource_of(settings.service_name, environment, settings.release))),
+        resource=Resource(dict(resource)),
         span_limits=SpanLimits(max_span_attributes=SpanLimits.UNSET),
         shutdown_on_exit=False,
     )

@@ -27,7 +27,7 @@ from langfuse_otel._spans.identity import identify
 from langfuse_otel._spans.otlp import request_of
 from langfuse_otel._spans.span import part_of, resource_of
 from langfuse_otel._version import __version__
-from langfuse_otel.settings import Settings, shown
+from langfuse_otel.settings import Settings, environment_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -232,7 +232,7 @@ def _observation(trace_id: str) -> Observation:
 
 
 def _send(settings: Settings, destination: Destination, observation: Observation) -> Outcome:
-    resource = resource_of(settings.service_name, None, settings.release)
+    resource = resource_of(settings.service_name, environment_of(settings), settings.release)
     part = part_of(observation, identify(observation.clues), resource)
     return asyncio.run(_posted(destination, request_of([part]), settings.timeout))
 
