@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import gzip
 import json
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from langfuse_otel._delivery.compression import decompressed
 from langfuse_otel.dev import lint
 from langfuse_otel.dev._attributes import BatchLostError
 from langfuse_otel.dev._decode import RefusedError, decode, too_deep
@@ -17,7 +17,6 @@ from langfuse_otel.dev._tree import escaped
 if TYPE_CHECKING:
     from langfuse_otel.dev import LintWarning
 
-_GZIP: Final = b"\x1f\x8b"
 _COLORS: Final = {"dropped": "red", "ignored": "yellow", "changed": "cyan"}
 
 
@@ -30,7 +29,7 @@ def lint_bytes(content: bytes) -> list[LintWarning]:
 
     """
     try:
-        plain = gzip.decompress(content) if content.startswith(_GZIP) else content
+        plain = decompressed(content)
         kind = "json" if plain.lstrip()[:1] == b"{" else "x-protobuf"
         return lint(decode(plain, f"application/{kind}"))
     except (OSError, EOFError) as error:

@@ -52,7 +52,7 @@ _MODEL_PARAMETERS: Final = (
 _PARAMETER_PREFIXES: Final = ("gen_ai.request.", "llm.invocation_parameters.")
 _PROMPT_NAMES: Final = ("langfuse.observation.prompt.name", "langfuse.prompt.name")
 _PROMPT_VERSIONS: Final = ("langfuse.observation.prompt.version", "langfuse.prompt.version")
-_STATUS_MESSAGES: Final = ("langfuse.observation.status_message",)
+_STATUS_MESSAGE: Final = "langfuse.observation.status_message"
 _WITHOUT_MODEL: Final = ("invoke_agent", "agent_step")
 
 
@@ -172,7 +172,7 @@ def _prompt(span: ReceivedSpan) -> tuple[str | None, int | None]:
 
 
 def _status_message(span: ReceivedSpan) -> str | None:
-    given = first_present(span.attributes, _STATUS_MESSAGES)
+    given = span.attributes.get(_STATUS_MESSAGE)
     return span.status_message if given is None else optional_text(given)
 
 
