@@ -565,6 +565,7 @@ def test_lint_for_machines(tmp_path: Path) -> None:
     [
         (b"{", "not JSON"),
         (b"\x1f\x8bnothing", "gzip cannot be read"),
+        (b"\x1f\x8b\x08" + bytes(7) + b"\xff" * 20, "gzip cannot be read"),
         (b"words", "not an OTLP protobuf request"),
         (
             b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"a"}]}]}]}',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zlib
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -32,7 +33,7 @@ def lint_bytes(content: bytes) -> list[LintWarning]:
         plain = decompressed(content)
         kind = "json" if plain.lstrip()[:1] == b"{" else "x-protobuf"
         return lint(decode(plain, f"application/{kind}"))
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"The gzip cannot be read: {error}.") from None
     except RefusedError as error:
         raise ValueError(f"Langfuse would refuse the request: {error.message}") from None
