@@ -1,11 +1,14 @@
-"""Spans to store, in short."""
+"""Spans to store, in short, and what a store has beside them."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langfuse_otel.dev._received import ReceivedSpan
+
+if TYPE_CHECKING:
+    from langfuse_otel.dev._store import Store
 
 NAMES = {
     "user": "langfuse.user.id",
@@ -41,3 +44,9 @@ def a_span(
 
 def _sent(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, dict) else value
+
+
+def media_of(store: Store, trace_id: str) -> list[tuple[str | None, str, str]]:
+    """Return observation id, field and media id of each use of media in a trace."""
+    query = "SELECT observation_id, field, media_id FROM media_uses WHERE trace_id = ?"
+    return store.rows(query, (trace_id,))

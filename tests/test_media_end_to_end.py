@@ -15,6 +15,7 @@ from langfuse_otel._spans.media import Medium
 from langfuse_otel.dev import LocalReceiver
 from langfuse_otel.testing import Collector
 from providers import Answer, Provider
+from received import media_of
 from test_inline import PDF, PNG, WAV, b64, uri
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def test_media_of_a_call(receiver: LocalReceiver) -> None:
     assert shown(receiver, IMAGE) == ("image/png", PNG)
     assert shown(receiver, SOUND) == ("audio/wav", WAV)
     assert shown(receiver, PAPER) == ("application/pdf", PDF)
-    assert {use[:2] for use in receiver.store.media_of(seen.trace_id)} == {(seen.id, "input")}
+    assert {use[:2] for use in media_of(receiver.store, seen.trace_id)} == {(seen.id, "input")}
 
 
 def test_generated_image(receiver: LocalReceiver) -> None:
@@ -97,7 +98,7 @@ def test_generated_image(receiver: LocalReceiver) -> None:
 
     assert IMAGE.reference in (seen.output or "")
     assert shown(receiver, IMAGE) == ("image/png", PNG)
-    assert receiver.store.media_of(seen.trace_id) == [(seen.id, "output", IMAGE.id)]
+    assert media_of(receiver.store, seen.trace_id) == [(seen.id, "output", IMAGE.id)]
 
 
 def test_spoken_answer(receiver: LocalReceiver) -> None:
@@ -195,7 +196,7 @@ def test_nothing_masked_is_uploaded(
     complete(metadata=mask, mock_response=uri("audio/wav", WAV))
     [seen] = observations(receiver)
 
-    assert receiver.store.media_of(seen.trace_id) == []
+    assert media_of(receiver.store, seen.trace_id) == []
     assert "redacted-by-litellm" in (seen.input or "")
 
 

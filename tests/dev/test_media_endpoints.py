@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from langfuse_otel.dev._app import create_app
 from langfuse_otel.dev._media import TYPES
 from langfuse_otel.dev._store import Store
+from received import media_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +80,7 @@ def test_upload(client: TestClient, stranger: TestClient, store: Store) -> None:
         "urlExpiry": "",
     }
     assert (given.content, given.headers["content-type"]) == (CONTENT, "image/png")
-    assert store.media_of(CREATE["traceId"]) == [(CREATE["observationId"], "input", MEDIA_ID)]
+    assert media_of(store, CREATE["traceId"]) == [(CREATE["observationId"], "input", MEDIA_ID)]
 
 
 def test_known_media_get_no_address(client: TestClient, stranger: TestClient, store: Store) -> None:
@@ -89,7 +90,7 @@ def test_known_media_get_no_address(client: TestClient, stranger: TestClient, st
     again = client.post(MEDIA, json={**CREATE, "observationId": None, "field": "output"})
 
     assert again.json() == {"mediaId": MEDIA_ID, "uploadUrl": None}
-    assert len(store.media_of(CREATE["traceId"])) == 2
+    assert len(media_of(store, CREATE["traceId"])) == 2
 
 
 def test_another_type_is_uploaded_again(client: TestClient, stranger: TestClient) -> None:

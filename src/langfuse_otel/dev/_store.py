@@ -168,14 +168,6 @@ class Store:
         rows = self.rows(f"SELECT {', '.join(names)} FROM media WHERE id = ?", (media_id,))  # noqa: S608
         return Media(**dict(zip(names, rows[0], strict=True))) if rows else None
 
-    def media_of(self, trace_id: str) -> list[tuple[str | None, str, str]]:
-        """Take a trace id, give observation id, field and media id of each use in it."""
-        return self.rows(
-            "SELECT observation_id, field, media_id FROM media_uses WHERE trace_id = ?"
-            " ORDER BY field, media_id",
-            (trace_id,),
-        )
-
     def put_content(self, media_id: str, content: bytes) -> None:
         """Take the bytes of media and keep them."""
         with self._lock, self._connection:
