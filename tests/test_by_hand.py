@@ -68,6 +68,7 @@ def of_trace(**fields: Any) -> dict[str, Any]:
         ({"tags": ["a", "b", "a"]}, of_trace(tags=("a", "b"))),
         ({"tags": [LONG]}, of_trace(tags=(SHORT,))),
         ({"public": True}, of_trace(public=True)),
+        ({"public": "false"}, of_trace(public=False)),
         ({"name": None, "input": None, "user_id": None}, {}),
     ],
 )

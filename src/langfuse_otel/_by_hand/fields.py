@@ -18,7 +18,7 @@ from langfuse_otel._litellm.trace import prompt_from
 from langfuse_otel._litellm.usage import cost_of, is_cost, tokens, usage_of
 from langfuse_otel._records import Level, Observation
 from langfuse_otel._text import clean, json_text, message_of
-from langfuse_otel._values import mapping_of, members, text_of, texts_of
+from langfuse_otel._values import is_true, mapping_of, members, text_of, texts_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -202,5 +202,5 @@ _READERS: Mapping[str, Reader] = {
     "user_id": _trace_field("user_id", short_text_of),
     "session_id": _trace_field("session_id", short_text_of),
     "tags": _with_tags,
-    "public": _trace_field("public", bool),
+    "public": _trace_field("public", is_true),
 }
