@@ -186,6 +186,20 @@ def test_failed(error: BaseException, level: str, named: str) -> None:
     assert quoted == {"exception.type": named}
 
 
+def test_failed_without_a_stack_trace() -> None:
+    """An exception of which Python can make no stack trace is told without one."""
+
+    class UntoldError(Exception):
+        @property
+        def __cause__(self) -> NoReturn:
+            raise RuntimeError
+
+    told = failed(BARE, UntoldError("boom"), is_quoting=True)
+
+    assert (told.level, told.status_message) == ("ERROR", "boom")
+    assert json.loads(told.metadata or "")["exception.stacktrace"] == "UntoldError"
+
+
 def test_failed_by_a_text() -> None:
     """A text is told as it is."""
     told = failed(BARE, "no luck", is_quoting=True)

@@ -93,8 +93,15 @@ def failed(observation: Observation, error: object, *, is_quoting: bool) -> Obse
     named = type(error)
     facts = {"exception.type": f"{named.__module__}.{named.__qualname__}"}
     if is_quoting:
-        facts["exception.stacktrace"] = "".join(traceback.format_exception(error))
+        facts["exception.stacktrace"] = _stack_trace(error)
     return _with_metadata(told, facts)
+
+
+def _stack_trace(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001 - whatever an exception raises when it is read
+        return type(error).__name__
 
 
 def as_trace(observation: Observation) -> Observation:
