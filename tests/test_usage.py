@@ -175,6 +175,7 @@ SPLIT = {"input_cost": 0.25, "output_cost": 0.5, "tool_usage_cost": 0.0}
             {"input": 10, "output": 0, "total": 10},
         ),
         ({"prompt_tokens": True, "completion_tokens": math.inf, "total_tokens": math.nan}, None),
+        ({"prompt_tokens": 10**20, "completion_tokens": 1e20}, None),
     ],
     ids=[
         "plain",
@@ -194,6 +195,7 @@ SPLIT = {"input_cost": 0.25, "output_cost": 0.5, "tool_usage_cost": 0.0}
         "part-of-the-lifetimes",
         "lifetimes-of-nothing",
         "no-numbers",
+        "too-many",
     ],
 )
 def test_buckets(usage: object, buckets: dict[str, int] | None) -> None:

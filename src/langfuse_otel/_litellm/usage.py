@@ -7,9 +7,9 @@ prices each bucket by its own name and adds them up, so the parts are subtracted
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
+from langfuse_otel._text import MAX_EXACT_INTEGER
 from langfuse_otel._values import members
 
 if TYPE_CHECKING:
@@ -134,13 +134,11 @@ def is_cost(value: object) -> TypeGuard[float]:
 
 
 def tokens(counts: Mapping[str, Any], name: str) -> int:
-    """Return a token count as a non-negative integer; what is no number counts as 0."""
+    """Return a token count as a non-negative integer; what is no number that JSON has counts as 0."""
     count = counts.get(name)
-    if count.__class__ is int:
-        return max(0, count)
-    if isinstance(count, bool) or not isinstance(count, (int, float)) or not math.isfinite(count):
+    if isinstance(count, bool) or not isinstance(count, (int, float)):
         return 0
-    return max(0, int(count))
+    return int(count) if 0 <= count <= MAX_EXACT_INTEGER else 0
 
 
 def _parts(table: Mapping[str, str], details: Mapping[str, Any], whole: int) -> dict[str, int]:
