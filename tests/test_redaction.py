@@ -394,9 +394,13 @@ def test_read(asked: dict[str, Any], trusted: dict[str, str], expected: bool) ->
         ),
     ],
 )
-def test_read_of_headers(headers: dict[str, str], expected: bool) -> None:
-    """The headers of a request count where LiteLLM does not look at them: it is passed through."""
-    kwargs = {"litellm_params": {"proxy_server_request": {"headers": headers}}}
+@pytest.mark.parametrize("asked", [{}, {"turn_off_message_logging": False}])
+def test_read_of_headers(headers: dict[str, str], asked: dict[str, bool], expected: bool) -> None:
+    """A request's headers count where LiteLLM does not look at them, and whatever its body says."""
+    kwargs = {
+        "litellm_params": {"proxy_server_request": {"headers": headers}},
+        "standard_callback_dynamic_params": asked,
+    }
 
     assert is_redacted(kwargs, {}) is expected
 

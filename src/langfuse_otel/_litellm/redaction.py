@@ -41,17 +41,14 @@ NOT_CAPTURED = Hidden(input=True, output=True, instead=None)
 def is_redacted(kwargs: Mapping[str, Any], pinned: Mapping[str, str]) -> bool:
     """Whether a call is to be redacted, beyond what LiteLLM (1.106) reads of its own switch.
 
-    What the operator `pinned` to key or team holds, whatever a request's header says. A value that
-    LiteLLM cannot read, such as `yes` or 1, counts as set: a switch that fails open leaks. Of a
-    request that its proxy passes through it looks at neither headers nor body, though it takes the
-    switch out of the latter.
+    What the operator `pinned` to key or team holds, whatever a request's header says, and a header
+    holds, whatever its body says. A value that LiteLLM cannot read, such as `yes` or 1, counts as set:
+    a switch that fails open leaks. Of a request that its proxy passes through it looks at neither
+    headers nor body, though it takes the switch out of the latter.
     """
     asked = mapping_of(kwargs.get("standard_callback_dynamic_params")).get(SWITCH)
-    if is_true(pinned.get(SWITCH)):
-        return True
-    if asked is None:
-        return _is_asked_by_request(kwargs)
-    return is_true(asked) and str(asked).lower() != "true"
+    is_unread = is_true(asked) and str(asked).lower() != "true"
+    return is_unread or is_true(pinned.get(SWITCH)) or _is_asked_by_request(kwargs)
 
 
 def _is_asked_by_request(kwargs: Mapping[str, Any]) -> bool:
