@@ -73,19 +73,54 @@ os.kill(os.getpid(), signal.SIGTERM)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 signal.raise_signal(stopped[0])
 """
-FORK = """
+FORKED = """
 def forked(work):
     child = os.fork()
     if not child:
         work()
         sys.exit(0)
     return child
+"""
+FORK = """
 def work():
     for _ in range(3):
         litellm.completion(**call())
 for _ in range(2):
     litellm.completion(**call())
 for child in [forked(work), forked(work)]:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+# Both children outlive the call, and one of them drops the stream object.
+FORK_IN_A_STREAM = """
+stream = litellm.completion(**call(mock_response="one two three four five", stream=True))
+next(stream)
+may_end, end = os.pipe()
+def leave():
+    os.read(may_end, 1)
+def drop():
+    global stream
+    leave()
+    del stream
+    langfuse_otel.flush()
+children = [forked(leave), forked(drop)]
+for _ in stream:
+    pass
+assert langfuse_otel.flush()
+os.write(end, b"..")
+for child in children:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+# The end of the loop cancels what has not run by then; the fork comes before that is run.
+FORK_AFTER_A_LOOP = """
+import warnings
+async def main():
+    for _ in range(3):
+        await litellm.acompletion(**call())
+def work():
+    warnings.simplefilter("always")
+    asyncio.run(main())
+asyncio.run(main())
+for child in [forked(sys.exit), forked(work)]:
     assert os.waitpid(child, 0)[1] == 0
 """
 # A callback before ours that takes its time: the child's work is done before ours is called.
@@ -215,11 +250,29 @@ def ask(proxy: httpx.Client, times: int) -> None:
 
 def test_fork(collector: Collector) -> None:
     """After a fork each process sends its own, once, also where LiteLLM's threads were at work."""
-    run = run_program(CALLS + FORK, collector, **LATE)
+    run = run_program(CALLS + FORKED + FORK, collector, **LATE)
 
     assert run.returncode == 0, run.stderr
     assert len(collector.spans) == 2 + 2 * 3
     assert len({span.span_id for span in collector.spans}) == 8
+
+
+def test_fork_in_a_stream(collector: Collector) -> None:
+    """A stream that is open at a fork is the parent's to export, however a child lets go of it."""
+    run = run_program(CALLS + FORKED + FORK_IN_A_STREAM, collector, **LATE)
+    [span] = collector.spans
+
+    assert run.returncode == 0, run.stderr
+    assert span.attributes["langfuse.observation.level"] == "DEFAULT"
+
+
+def test_fork_after_a_loop(collector: Collector) -> None:
+    """Callbacks that wait at a fork are the parent's to run, and a child says nothing of them."""
+    run = run_program(CALLS + FORKED + FORK_AFTER_A_LOOP, collector, **LATE)
+
+    assert (run.returncode, run.stderr) == (0, "")
+    assert len(collector.spans) == 3 + 3
+    assert len({span.span_id for span in collector.spans}) == 6
 
 
 def test_multiprocessing(collector: Collector) -> None:

@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 
 import wrapt
 
-from langfuse_otel._forks import open_in_child
+from langfuse_otel._forks import in_child, open_in_child
 from langfuse_otel._hooks.partial import READERS
 
 if TYPE_CHECKING:
@@ -175,3 +175,14 @@ def _export(call_id: str) -> None:
 def _forget(call_id: str) -> Stream | None:
     opened, ended = _open.pop(call_id, None), _ended.pop(call_id, None)
     return opened or ended
+
+
+def _begin_in_child() -> None:
+    """What the parent process has opened is the parent's to export."""
+    for stream in list(_open.values()):
+        stream.exports.clear()
+    _ended.clear()
+    _expected.clear()
+
+
+in_child(_begin_in_child)
