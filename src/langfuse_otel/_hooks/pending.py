@@ -44,6 +44,9 @@ HANDING_OVER = frozenset(
 
 _unfinished: dict[asyncio.AbstractEventLoop, Kept] = {}
 
+# What a child process has of its parent's callbacks. Python warns of one that is thrown away.
+_inherited: list[object] = []
+
 
 def remember_callbacks(module: ModuleType) -> None:
     """Wrap `LoggingWorker.enqueue` of LiteLLM's module, which has just been imported."""
@@ -59,17 +62,23 @@ def finish_before_fork() -> None:
 
 
 def begin_in_child() -> None:
-    """Let LiteLLM's thread pool work in a process that was forked.
+    """Let LiteLLM's worker and thread pool begin anew in a process that was forked.
 
-    There it has its threads by name alone, counts on them and would run nothing, and Python would
-    wait for them at the end. What the parent handed over is the parent's to run.
+    There the pool has its threads by name alone, counts on them and would run nothing, and Python
+    would wait for them at the end. What the parent handed over is the parent's to run.
     """
+    worker = _worker()
+    if worker is not None:
+        _inherited.append((_unfinished.copy(), vars(worker).copy()))
+        _unfinished.clear()
+        with suppress(Exception):  # another version's
+            worker.__init__()
     pool = _member("litellm.litellm_core_utils.thread_pool_executor", "executor")
     if pool is None:
         return
     for thread in getattr(pool, "_threads", ()):
         _threads_queues.pop(thread, None)  # type: ignore[attr-defined]
-    with suppress(Exception):  # another version's
+    with suppress(Exception):  # as above
         pool.__init__(**_size_of(pool))
 
 
