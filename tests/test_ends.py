@@ -73,6 +73,19 @@ os.kill(os.getpid(), signal.SIGTERM)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 signal.raise_signal(stopped[0])
 """
+# A program that does something else at SIGTERM, and goes on.
+LIVES_ON = """
+import subprocess
+asked = []
+signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
+litellm.completion(**call())
+os.kill(os.getpid(), signal.SIGTERM)
+child = subprocess.Popen(["sleep", "60"])
+child.terminate()
+print(child.wait(20), len(asked))
+signal.raise_signal(signal.SIGTERM)
+print(len(asked))
+"""
 FORKED = """
 def forked(work):
     child = os.fork()
@@ -191,6 +204,13 @@ def test_sigterm_as_uvicorn_raises_it(collector: Collector) -> None:
 
     assert run.returncode == -signal.SIGTERM, run.stderr
     assert len(collector.spans) == 1
+
+
+def test_sigterm_of_a_program_that_lives_on(collector: Collector) -> None:
+    """A program that takes a SIGTERM its own way can end its children by one, and get another."""
+    run = run_program(CALLS + LIVES_ON, collector, **LATE)
+
+    assert run.stdout.split() == [str(-signal.SIGTERM), "1", "2"], run.stderr
 
 
 def test_sigterm_left_alone(collector: Collector) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # What stood before ours, None while ours does not stand.
 _previous: Any = None
+_raise_signal = signal.raise_signal
 
 
 def install(hasten: Callable[[], None], deliver: Deliver, timeout_s: float) -> None:
@@ -50,15 +51,24 @@ def release() -> None:
 
 
 def _before(handler: Callable[[int, Any], Any], hasten: Callable[[], None]) -> Any:
-    """Hold back what is raised again in this thread: the exit hooks run first, and `release` it."""
-
     def handle(number: int, frame: Any) -> None:
         hasten()
         if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            signal.raise_signal = _raise_at_the_end
         handler(number, frame)
 
     return handle
+
+
+def _raise_at_the_end(number: int) -> None:
+    """Hold back what the main thread raises for the default action: the exit hooks run first.
+
+    Not sooner: whatever is started while a signal is blocked has it blocked, too.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and number == signal.SIGTERM and signal.getsignal(number) is signal.SIG_DFL:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    _raise_signal(number)
 
 
 def _before_default(deliver: Deliver, timeout_s: float) -> Any:
