@@ -6,6 +6,7 @@ import asyncio
 import copy
 import logging
 import threading
+import warnings
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -458,6 +459,36 @@ def test_flush_after_a_callback_was_cut(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(logging_worker, "GLOBAL_LOGGING_WORKER", worker)
 
     assert langfuse_otel.flush(0)
+
+
+def call_elsewhere() -> None:
+    """Make a call in an event loop that ends, in another thread, before its callback has run."""
+    thread = threading.Thread(target=lambda: asyncio.run(acomplete()))
+    thread.start()
+    thread.join()
+
+
+def test_flush_leaves_the_callers_loop(langfuse: Collector) -> None:
+    """A flush that runs what another thread's loop has left leaves the caller's loop its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        mine = asyncio.new_event_loop()
+        asyncio.set_event_loop(mine)
+        call_elsewhere()
+        only(langfuse)
+
+        assert asyncio.get_event_loop() is mine
+
+
+def test_flush_in_a_running_loop_of_what_another_left(langfuse: Collector) -> None:
+    """A flush in a running loop delivers what a loop that has ended has left."""
+
+    async def main() -> bool:
+        call_elsewhere()
+        return langfuse_otel.flush(20)
+
+    assert asyncio.run(main())
+    assert len(langfuse.spans) == 1
 
 
 def test_flush_in_a_running_loop(langfuse: Collector) -> None:

@@ -226,11 +226,25 @@ def _worker_is_idle() -> bool:
     try:
         has_ended = worker._bound_loop is not None and worker._bound_loop.is_closed()  # noqa: SLF001
         if has_ended:
-            drain_at_exit()
+            _apart(drain_at_exit)
         runs = worker._running_tasks and not has_ended  # noqa: SLF001
         return not runs and (worker._queue is None or worker._queue.empty())  # noqa: SLF001
     except AttributeError:
         return True
+
+
+def _apart(drain: Callable[[], None]) -> None:
+    """Call it in a thread of its own: LiteLLM leaves its thread a closed event loop.
+
+    And where the caller's loop runs, no other can.
+    """
+    thread = threading.Thread(target=drain)
+    try:
+        thread.start()
+    except RuntimeError:  # the interpreter is ending
+        drain()
+    else:
+        thread.join()
 
 
 def _worker() -> Any:
