@@ -9,6 +9,7 @@ import litellm
 import pytest
 
 import langfuse_otel
+from calls import a_call
 from langfuse_otel import _links
 from langfuse_otel._records import Defaults
 from langfuse_otel.dev import LocalReceiver
@@ -113,6 +114,23 @@ def test_no_project(receiver: LocalReceiver, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-wrong")
 
     assert langfuse_otel.trace_url(response) is None
+
+
+def test_no_address(receiver: LocalReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the host is no address there is none of a page, wherever spans go."""
+    monkeypatch.setenv("LANGFUSE_OTEL_ENDPOINT", f"{receiver.url}/api/public/otel/v1/traces")
+    monkeypatch.setenv("LANGFUSE_OTEL_HOST", "ftp://nowhere")
+
+    assert langfuse_otel.trace_url(complete()) is None
+
+
+def test_calls_without_an_id(fresh_litellm: None) -> None:
+    """A call without an id is nobody's: whoever asks without one gets no other's trace."""
+    logger = LangfuseOtelLogger()
+    logger.log_success_event({**a_call({"trace_id": "hers"}), "litellm_call_id": None}, None, 0, 0)
+
+    for call_id in (None, "", 1):
+        assert _links.trace_of_call(call_id, Defaults()) is None
 
 
 def test_bounded() -> None:

@@ -15,6 +15,7 @@ from langfuse_otel._spans.identity import identify
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from langfuse_otel._destination import Destination
     from langfuse_otel._records import Defaults, Parent
     from langfuse_otel.settings import Settings
 
@@ -71,15 +72,19 @@ def trace_url(response: object) -> str | None:
         response: as for `trace_id`.
 
     Returns:
-        The address; None where `trace_id` is None, or where Langfuse does not tell the project.
+        The address; None where `trace_id` is None, where the settings name no address, or where
+        Langfuse does not tell the project.
     """
     found = trace_id(response)
     if found is None:
         return None
     settings = _settings()
-    project = _project(settings)
-    base = (settings.ui_url or settings.address()).rstrip("/")
-    return f"{base}/project/{project}/traces/{found}" if project else None
+    try:
+        base = settings.ui_url or settings.address()
+        project = _project(settings.destination(), settings.timeout)
+    except ValueError:
+        return None
+    return f"{base.rstrip('/')}/project/{project}/traces/{found}" if project else None
 
 
 @cache
@@ -94,14 +99,10 @@ def _call_id(response: object) -> Any:
     return call_id or getattr(getattr(response, "logging_obj", None), "litellm_call_id", None)
 
 
-def _project(settings: Settings) -> str | None:
-    from langfuse_otel._rest import project_id  # noqa: PLC0415 - as above
+def _project(destination: Destination, timeout_s: float) -> str | None:
+    from langfuse_otel._rest import project_id  # noqa: PLC0415 - only who asks pays
 
-    try:
-        destination = settings.destination()
-    except ValueError:
-        return None
     key = destination.public_key
-    if key and key not in _projects and (found := project_id(destination, settings.timeout)):
+    if key and key not in _projects and (found := project_id(destination, timeout_s)):
         _projects[key] = found
     return _projects.get(key) if key else None

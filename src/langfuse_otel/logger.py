@@ -240,7 +240,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             tenant = tenant_of(kwargs, trusted)
             switched = self._switched(kwargs, trusted, pipeline)
             ambient = self._ambient.pop(call_id, None) or parent_of_call()
-            _links.announce(call_id, kwargs, ambient)
+            if call_id:
+                _links.announce(call_id, kwargs, ambient)
             attempt = retries.attempt_of(call_id)
             defaults = pipeline.defaults_for(tenant)
 
