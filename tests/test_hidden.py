@@ -140,10 +140,10 @@ def test_mask_of_a_later_attempt() -> None:
 
 
 def test_masks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest are forgotten."""
+    """Those are forgotten that were not noted for longest."""
     monkeypatch.setattr(call_masks, "MAX_CALLS", 2)
-    for trace_id in "abc":
+    for trace_id in "abac":
         call_masks.note(with_mask(shout, trace_id))
     found = [call_masks.noted(a_call(litellm_trace_id=trace_id)) for trace_id in "abc"]
 
-    assert found == [None, shout, shout]
+    assert found == [shout, None, shout]

@@ -113,15 +113,16 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
     def log_pre_api_call(self, model: str, messages: object, kwargs: Mapping[str, Any]) -> None:
         """Remember the OpenTelemetry span that is active while the caller's own code runs."""
         try:
+            call_masks.note(kwargs)
             active, call_id = parent_of_call(), call_id_of(kwargs)
-            if active and call_id:
+            if not call_id:
+                return
+            if active:
                 self._ambient[call_id] = active
                 while len(self._ambient) > MAX_OPEN_CALLS:
                     self._ambient.popitem(last=False)
-            if call_id:
-                _links.announce(call_id, kwargs, active)
-            call_masks.note(kwargs)
-            if call_id and kwargs.get("stream"):
+            _links.announce(call_id, kwargs, active)
+            if kwargs.get("stream"):
                 streams.expect(call_id, self._left)
         except Exception as error:  # noqa: BLE001 - nothing of ours may reach the caller
             log.warning("langfuse-otel: a call could not be announced: %s", type(error).__name__)

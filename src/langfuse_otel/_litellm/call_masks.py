@@ -32,6 +32,7 @@ def note(kwargs: Mapping[str, Any]) -> None:
     function = mapping_of(kwargs.get("litellm_params")).get(_MOVED)
     if function and (trace_id := text_of(kwargs.get("litellm_trace_id"))):
         _functions[trace_id] = function
+        _functions.move_to_end(trace_id)
         while len(_functions) > MAX_CALLS:
             _functions.popitem(last=False)
 
