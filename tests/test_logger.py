@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 import langfuse_otel
 from calls import ENDED, STARTED, a_call, a_response
-from langfuse_otel import LangfuseOtelLogger
+from langfuse_otel import LangfuseOtelLogger, _links
 from langfuse_otel._spans.identity import trace_id_of
 
 if TYPE_CHECKING:
@@ -501,6 +501,30 @@ def test_flush_in_a_running_loop(langfuse: Collector) -> None:
 
     assert asyncio.run(main())
     assert len(langfuse.spans) == 1
+
+
+class Unreadable:
+    """What fails however it is read."""
+
+    def __getattribute__(self, name: str) -> Any:
+        """Fail."""
+        raise ValueError
+
+
+def test_hooks_of_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What our hooks cannot read hurts no request to the proxy."""
+    logger = LangfuseOtelLogger()
+    request: Any = {"litellm_logging_obj": Unreadable(), "litellm_call_id": "hurt"}
+    monkeypatch.setitem(_links._calls, "hurt", Unreadable())  # type: ignore[misc]
+
+    async def main() -> list[object]:
+        return [
+            await logger.async_pre_call_hook(None, None, request, "completion"),
+            await logger.async_pre_call_deployment_hook(request, None),
+            await logger.async_post_call_response_headers_hook(request, None, None),
+        ]
+
+    assert asyncio.run(main()) == [None, None, None]
 
 
 def test_sample_rate(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:

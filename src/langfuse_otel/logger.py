@@ -155,13 +155,13 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         self, user_api_key_dict: object, cache: object, data: Mapping[str, Any], call_type: str
     ) -> None:
         """Note what the proxy's operator has settled for the key or team of a request."""
-        pinned.note(data.get("litellm_logging_obj"))
+        _note_pinned(data)
 
     async def async_pre_call_deployment_hook(
         self, kwargs: Mapping[str, Any], call_type: object
     ) -> None:
         """As above: on some routes the proxy asks for the former before LiteLLM has its object."""
-        pinned.note(kwargs.get("litellm_logging_obj"))
+        _note_pinned(kwargs)
 
     async def async_post_call_response_headers_hook(
         self,
@@ -171,7 +171,11 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         request_headers: object = None,
     ) -> dict[str, str] | None:
         """Return the header by which the proxy's client finds the trace of its request."""
-        found = _links.trace_of_call(data.get("litellm_call_id"), self._pipeline().defaults)
+        try:
+            found = _links.trace_of_call(data.get("litellm_call_id"), self._pipeline().defaults)
+        except Exception as error:  # noqa: BLE001 - see above
+            log.warning("langfuse-otel: a call's trace could not be told: %s", type(error).__name__)
+            return None
         return {TRACE_HEADER: found} if found else None
 
     def log_attempt(self, attempt: Unreported) -> None:
@@ -288,6 +292,13 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
 def _fingerprint(own: Mapping[str, Any]) -> str:
     given = {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in own.items()}
     return sha256(repr(sorted(given.items())).encode()).hexdigest()
+
+
+def _note_pinned(request: Mapping[str, Any]) -> None:
+    try:
+        pinned.note(request.get("litellm_logging_obj"))
+    except Exception as error:  # noqa: BLE001 - nothing of ours may reach the caller
+        log.warning("langfuse-otel: a key's settings could not be read: %s", type(error).__name__)
 
 
 def _is_unwanted(kwargs: Mapping[str, Any], spans: tuple[str, ...]) -> bool:
