@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls import a_call, observed
-from langfuse_otel._litellm.guardrails import guardrails_of
+from langfuse_otel._litellm.guardrails import guardrail_of, results_of
+from langfuse_otel._litellm.limits import MAX_TEXT
 from langfuse_otel._records import Observation, TraceFields
 from langfuse_otel._spans.identity import identify
 
@@ -29,8 +30,10 @@ def guarded_by(*results: object) -> list[Observation]:
     """Return the observations of these results."""
     call = a_call()
     call["standard_logging_object"]["guardrail_information"] = list(results)
-    observation = observed(call)
-    return list(guardrails_of(call, observation, identify(observation.clues)))
+    guarded = observed(call)
+    identity = identify(guarded.clues)
+    found = results_of(call)
+    return [guardrail_of(result, number, guarded, identity) for number, result in enumerate(found)]
 
 
 def test_result() -> None:
@@ -51,8 +54,7 @@ def test_what_it_shares() -> None:
     guarded = observed()._replace(
         environment="prod", mask=lambda data, _: data, trace=TraceFields("checkout", "u")
     )
-    call = {"standard_logging_object": {"guardrail_information": [{}]}}
-    [found] = guardrails_of(call, guarded, identify(guarded.clues))
+    found = guardrail_of({}, 0, guarded, identify(guarded.clues))
 
     assert found == Observation(
         name="guardrail",
@@ -83,10 +85,8 @@ def test_odd_times(time: object) -> None:
 
 def test_not_quoting() -> None:
     """What a guardrail found may quote the call, and is not shown where that is hidden."""
-    call = a_call()
-    call["standard_logging_object"]["guardrail_information"] = [RESULT]
-    observation = observed(call)
-    [found] = guardrails_of(call, observation, identify(observation.clues), is_quoting=False)
+    guarded = observed()
+    found = guardrail_of(RESULT, 0, guarded, identify(guarded.clues), is_quoting=False)
 
     assert found.output is None
     assert found == guarded_by(RESULT)[0]._replace(output=None)
@@ -95,19 +95,37 @@ def test_not_quoting() -> None:
 @pytest.mark.parametrize("payload", [None, {}, {"guardrail_information": {"a": 1}}])
 def test_nothing_guarded(payload: object) -> None:
     """Without results there is nothing."""
-    observation = observed()
-    call = {"standard_logging_object": payload}
-
-    assert list(guardrails_of(call, observation, identify(observation.clues))) == []
+    assert results_of({"standard_logging_object": payload}) == []
 
 
 @pytest.mark.parametrize(
     ("status", "level"),
-    [("success", "DEFAULT"), ("guardrail_intervened", "WARNING"), (None, "DEFAULT")],
+    [
+        ("success", "DEFAULT"),
+        ("guardrail_intervened", "WARNING"),
+        (None, "DEFAULT"),
+        (["of no use"], "DEFAULT"),
+    ],
 )
-def test_level(status: str | None, level: str) -> None:
+def test_level(status: object, level: str) -> None:
     """A guardrail that stepped in is a warning."""
     assert guarded_by({**RESULT, "guardrail_status": status})[0].level == level
+
+
+@pytest.mark.parametrize(
+    ("given", "name"), [("a\ud800", "a\ufffd"), (None, "guardrail"), (["of no use"], "guardrail")]
+)
+def test_name(given: object, name: str) -> None:
+    """A name is one that can be sent."""
+    assert guarded_by({**RESULT, "guardrail_name": given})[0].name == name
+
+
+def test_long_name() -> None:
+    """A name is as long as other names may be."""
+    [found] = guarded_by({**RESULT, "guardrail_name": "x" * 5_000})
+
+    assert len(found.name) <= MAX_TEXT
+    assert len(found.clues.call_id) <= MAX_TEXT + 100
 
 
 def test_two_of_one_name() -> None:

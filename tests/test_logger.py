@@ -439,6 +439,43 @@ def test_guardrails_are_not_asked_for(langfuse: Collector) -> None:
     assert only(langfuse).name == "chat gpt-4o-mini"
 
 
+class Ambiguous:
+    """What is neither true nor false, as an array of two."""
+
+    def __bool__(self) -> bool:
+        """Fail."""
+        raise ValueError
+
+
+def test_unreadable(langfuse: Collector) -> None:
+    """A call of which not even the project can be read is counted."""
+    kwargs = a_call({"requester_metadata": Ambiguous()}, litellm_call_id="unreadable")
+    LangfuseOtelLogger().log_success_event(kwargs, a_response(), STARTED, ENDED)
+
+    assert langfuse_otel.stats().dropped == {"unreadable": 1}
+
+
+class Closed(dict[str, Any]):
+    """A dictionary that fails when it is read."""
+
+    def get(self, *_: object) -> Any:
+        """Fail."""
+        raise ValueError
+
+
+def test_unreadable_guardrail(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guardrail's result that cannot be read is counted; the others and the call are sent."""
+    monkeypatch.setenv("LANGFUSE_OTEL_SPANS", "guardrails")
+    kwargs = a_call()
+    results = [{"guardrail_name": "a"}, Closed(), {"guardrail_name": "c"}]
+    kwargs["standard_logging_object"]["guardrail_information"] = results
+    LangfuseOtelLogger().log_success_event(kwargs, a_response(), STARTED, ENDED)
+    assert langfuse_otel.flush(20)
+
+    assert [span.name for span in langfuse.spans] == ["chat gpt-4o", "a", "c"]
+    assert langfuse_otel.stats().dropped == {"unreadable": 1}
+
+
 def test_one_generation_id_for_two_calls(langfuse: Collector) -> None:
     """Two calls to which the caller gave one id are both sent: Langfuse decides, not we."""
     for _ in range(2):

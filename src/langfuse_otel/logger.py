@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from langfuse_otel._hooks import retries, streams
 from langfuse_otel._litellm import call_masks, pinned
 from langfuse_otel._litellm.call import call_id_of, read_call
 from langfuse_otel._litellm.guard import warn_of_missing
-from langfuse_otel._litellm.guardrails import guardrails_of
+from langfuse_otel._litellm.guardrails import guardrail_of, results_of
 from langfuse_otel._litellm.observation import (
     is_cut_short,
     is_proxied,
@@ -263,8 +263,14 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             exported = pipeline.export(take, kwargs if source is None else source, tenant)
             if exported and "guardrails" in pipeline.spans:
                 _export_guardrails(pipeline, kwargs, exported, tenant, switched)
-        except Exception as error:  # noqa: BLE001 - see above; the text might quote the call
-            log.warning("langfuse-otel: a call could not be exported: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - see above
+            self._lose(error)
+
+    def _lose(self, error: Exception) -> None:
+        """Count a call that could not be handed over; the text of the error might quote it."""
+        if self._opened is not None:
+            _process.delivery(self._opened.settings).lose("unreadable")
+        log.warning("langfuse-otel: a call could not be exported: %s", type(error).__name__)
 
     def _switched(
         self, kwargs: Mapping[str, Any], trusted: Mapping[str, str], pipeline: Pipeline
@@ -312,11 +318,15 @@ def _export_guardrails(
     tenant: Tenant,
     switched: Hidden,
 ) -> None:
-    guarded = exported.observe()
-    hidden = hidden_of(read_call(kwargs, None), switched)
-    found = guardrails_of(kwargs, guarded, identify(guarded.clues), is_quoting=not hidden)
-    for guardrail in found:
-        pipeline.export(partial(finished_of, guardrail), guardrail, tenant)
+    observe = cache(exported.observe)
+
+    def take(number: int, result: Mapping[str, Any]) -> Finished:
+        guarded, is_quoting = observe(), not hidden_of(read_call(kwargs, None), switched)
+        identity = identify(guarded.clues)
+        return finished_of(guardrail_of(result, number, guarded, identity, is_quoting=is_quoting))
+
+    for number, result in enumerate(results_of(kwargs)):
+        pipeline.export(partial(take, number, result), result, tenant)
 
 
 def _itself(observation: Observation) -> Observation:

@@ -64,8 +64,8 @@ def watch(litellm: ModuleType) -> None:
 
 def attempt_of(call_id: str) -> Attempt:
     """Return the attempt that a call is at."""
-    if call_id in _attempts:
-        return _attempts[call_id]
+    if (attempt := _attempts.get(call_id)) is not None:
+        return attempt
     repeats = getattr(sys.modules.get("litellm"), "num_retries", None)
     return Attempt(is_repeated=True) if repeats else ONLY_ATTEMPT
 

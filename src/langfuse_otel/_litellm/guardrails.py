@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from langfuse_otel._litellm.limits import short_text
 from langfuse_otel._records import Clues, Identity, Observation
 from langfuse_otel._text import json_text
+from langfuse_otel._values import mapping_of, text_of
 
 # The rest of a result says what was found where, and may quote it.
 FACTS = ("guardrail_mode", "guardrail_provider", "guardrail_status", "guardrail_id", "duration")
@@ -14,29 +16,31 @@ FACTS = ("guardrail_mode", "guardrail_provider", "guardrail_status", "guardrail_
 LATEST_S = 2**63 / 1e9
 
 
-def guardrails_of(
-    kwargs: Mapping[str, Any], guarded: Observation, identity: Identity, *, is_quoting: bool = True
-) -> Iterator[Observation]:
-    """Return an observation for each guardrail that looked at a call.
+def results_of(kwargs: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what LiteLLM says of each guardrail that looked at a call."""
+    found = mapping_of(kwargs.get("standard_logging_object")).get("guardrail_information")
+    return [r for r in found if isinstance(r, Mapping)] if isinstance(found, list) else []
+
+
+def guardrail_of(
+    result: Mapping[str, Any],
+    number: int,
+    guarded: Observation,
+    identity: Identity,
+    *,
+    is_quoting: bool = True,
+) -> Observation:
+    """Return the observation of a guardrail.
 
     Args:
-        kwargs: LiteLLM's dictionary about the call.
+        result: what LiteLLM says of it.
+        number: which of the call's guardrails it was.
         guarded: the call's own observation.
         identity: where that one stands.
         is_quoting: whether what it found, which may quote the call, is shown.
     """
-    payload = kwargs.get("standard_logging_object")
-    results = payload.get("guardrail_information") if isinstance(payload, Mapping) else None
-    for number, result in enumerate(results if isinstance(results, list) else []):
-        if isinstance(result, Mapping):
-            found = _observation(result, number, guarded, identity)
-            yield found if is_quoting else found._replace(output=None)
-
-
-def _observation(
-    result: Mapping[str, Any], number: int, guarded: Observation, identity: Identity
-) -> Observation:
-    name = str(result.get("guardrail_name") or "guardrail")
+    name = short_text(text_of(result.get("guardrail_name")) or "guardrail")
+    status = text_of(result.get("guardrail_status"))
     started_ns = _nanoseconds(result.get("start_time")) or guarded.started_ns
     response = result.get("guardrail_response")
     return Observation(
@@ -50,8 +54,8 @@ def _observation(
             trace_id=f"{identity.trace_id:032x}",
             parent_observation_id=f"{identity.span_id:016x}",
         ),
-        output=None if response is None else json_text(response),
-        level="DEFAULT" if result.get("guardrail_status") in {None, "success"} else "WARNING",
+        output=json_text(response) if is_quoting and response is not None else None,
+        level="DEFAULT" if status in {None, "success"} else "WARNING",
         environment=guarded.environment,
         metadata=json_text({fact: result[fact] for fact in FACTS if result.get(fact) is not None}),
         trace=guarded.trace,
