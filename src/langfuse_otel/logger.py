@@ -186,7 +186,6 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             attempt.response,
             attempt.started,
             attempt.ended,
-            _itself,
             source=attempt.details,
         )
 
@@ -205,7 +204,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         stream = streams.finished(call_id_of(kwargs), self._left)
 
         said = stream.answer() if stream else None
-        self._export(kwargs, None, started, ended, _itself, said=said)
+        self._export(kwargs, None, started, ended, said=said)
 
     def _left(self, stream: Stream) -> None:
         """Export a stream that LiteLLM calls nobody back for."""
@@ -255,10 +254,10 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                     kwargs, response, started, ended, attempt, switched=switched, said=said
                 )
                 observe = partial(observation_from, taken, ambient, defaults)
-                if finish is not None:
-                    return finished_of(finish(observe()))
-                times = taken.started_ns, taken.ended_ns
-                return Finished(taken.call_id, "DEFAULT", *times, taken.size, observe)
+                if finish is None and response is not None:
+                    times = taken.started_ns, taken.ended_ns
+                    return Finished(taken.call_id, "DEFAULT", *times, taken.size, observe)
+                return finished_of(finish(observe()) if finish else observe())
 
             exported = pipeline.export(take, kwargs if source is None else source, tenant)
             if exported and "guardrails" in pipeline.spans:
@@ -327,10 +326,6 @@ def _export_guardrails(
 
     for number, result in enumerate(results_of(kwargs)):
         pipeline.export(partial(take, number, result), result, tenant)
-
-
-def _itself(observation: Observation) -> Observation:
-    return observation
 
 
 class StayingLogger(LangfuseOtelLogger):
