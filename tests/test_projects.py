@@ -404,10 +404,11 @@ def test_log_of_many_hosts(caplog: pytest.LogCaptureFixture) -> None:
     assert "\nforged" not in caplog.records[0].getMessage()
 
 
+@pytest.mark.parametrize("hook", ["async_pre_call_hook", "async_post_call_response_headers_hook"])
 @pytest.mark.parametrize("logger", [LangfuseOtelLogger, StayingLogger])
-def test_proxys_hook(logger: type[LangfuseOtelLogger]) -> None:
-    """Each class has the hook as its own: LiteLLM asks for nothing that is inherited."""
-    assert "async_pre_call_hook" in vars(logger)
+def test_proxys_hooks(logger: type[LangfuseOtelLogger], hook: str) -> None:
+    """Each class has the hooks as its own: LiteLLM asks for nothing that is inherited."""
+    assert hook in vars(logger)
 
 
 def test_trace_id(langfuse: Collector, alice: Collector) -> None:

@@ -1,4 +1,4 @@
-"""The real proxy, with a configuration that names us and with one that does not."""
+"""The real proxy, with a configuration that names us, LiteLLM's own callback, or nobody."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ LAUNCHER = [str(SCRIPTS / "opentelemetry-instrument"), "--"]
 WAYS = {
     "dotted-callback": partial(a_proxy, callbacks=["langfuse_otel.callback"]),
     "launcher": partial(a_cold_proxy, callbacks=["langfuse_otel"], launcher=LAUNCHER),
+    "launcher-alone": partial(a_cold_proxy, callbacks=[], launcher=LAUNCHER),
 }
 
 
@@ -30,7 +31,7 @@ WAYS = {
 def proxy(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[httpx.Client, Collector]]:
-    """A proxy for each of the two ways, with a provider and a Langfuse on loopback."""
+    """A proxy for each of the ways, with a provider and a Langfuse on loopback."""
     folder = tmp_path_factory.mktemp("proxy")
     with (
         Upstream() as upstream,

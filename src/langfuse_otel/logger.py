@@ -334,14 +334,16 @@ class StayingLogger(LangfuseOtelLogger):
     def register(self) -> None:
         """Stand in every list that LiteLLM takes callbacks from."""
         manager = litellm.logging_callback_manager
+        manager.add_litellm_callback(self)
         manager.add_litellm_input_callback(self)
         manager.add_litellm_success_callback(self)
         manager.add_litellm_failure_callback(self)
         manager.add_litellm_async_success_callback(self)
         manager.add_litellm_async_failure_callback(self)
 
-    # LiteLLM asks a class for this hook, not what it inherits from.
+    # LiteLLM asks a class for these hooks, not what it inherits from.
     async_pre_call_hook = LangfuseOtelLogger.async_pre_call_hook
+    async_post_call_response_headers_hook = LangfuseOtelLogger.async_post_call_response_headers_hook
 
     def log_pre_api_call(self, model: str, messages: object, kwargs: Mapping[str, Any]) -> None:
         """As the base class, and come back to a list that was replaced."""
