@@ -196,8 +196,9 @@ def _chat_answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def _chat_events(request: dict[str, Any]) -> str:
     deltas = [{"role": "assistant", "content": ""}, *({"content": word} for word in WORDS)]
-    events = [_chat(request, delta=delta) for delta in deltas]
-    events.append(_chat(request, delta={}, finish_reason="stop"))
+    choices = range(request.get("n") or 1)
+    events = [_chat(request, delta=delta, index=i) for delta in deltas for i in choices]
+    events += [_chat(request, delta={}, finish_reason="stop", index=i) for i in choices]
     if (request.get("stream_options") or {}).get("include_usage"):
         events.append(
             {**_chat(request), "object": "chat.completion.chunk", "usage": USAGE},

@@ -46,6 +46,11 @@ class Way:
 RESPONSES = {"model": "openai/gpt-4o", "input": "hi", "stream": True}
 CHAT = {"model": "openai/responses/gpt-4o", "messages": MESSAGES, "stream": True}
 ANTHROPIC = {"model": "anthropic/claude-sonnet-4-5", "messages": MESSAGES, "max_tokens": 10}
+SEVERAL = Way(
+    litellm.completion,
+    "/v1",
+    {"model": "openai/gpt-4o", "messages": MESSAGES, "stream": True, "n": 2},
+)
 GEMINI = {"model": "gemini/gemini-2.5-flash", "contents": CONTENTS}
 SYNC = {
     "responses": Way(litellm.responses, "/v1", RESPONSES),
@@ -220,6 +225,14 @@ def test_read_to_the_end(langfuse: Collector, provider: Provider, name: str) -> 
     assert span.attributes["langfuse.observation.level"] == "DEFAULT"
     assert ANSWER in span.attributes["langfuse.observation.output"]
     assert streams._open == {}
+
+
+def test_several_choices(langfuse: Collector, provider: Provider) -> None:
+    """Each choice of a stream has its own text, though LiteLLM puts them together as one."""
+    list(SEVERAL.on(provider.root))
+    output = only(langfuse).json("langfuse.observation.output")
+
+    assert [choice["content"] for choice in output] == [ANSWER, ANSWER]
 
 
 def test_failure_in_the_middle(langfuse: Collector, provider: Provider) -> None:

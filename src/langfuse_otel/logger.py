@@ -198,7 +198,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         was_left = is_cut_short(kwargs) or (is_unread and is_proxied(kwargs))
 
         finish = unread_observation_of if was_left else None
-        self._export(kwargs, response, started, ended, finish)
+        answer = stream.told_apart(response) if stream else response
+        self._export(kwargs, answer, started, ended, finish)
 
     def _failed(self, kwargs: Mapping[str, Any], started: object, ended: object) -> None:
         stream = streams.finished(call_id_of(kwargs), self._left)

@@ -12,10 +12,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm.limits import short_text
-from langfuse_otel._values import part
+from langfuse_otel._values import mapping_of, part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+SEVERAL = 2
 
 # Attributes of a stream object that keep its connection open.
 CONNECTION = ("response", "stream_iterator")
@@ -46,6 +48,10 @@ class Partial(ABC):
     def answer(self) -> object:
         """Return it as LiteLLM's response object."""
 
+    def told_apart(self, response: Any) -> Any:
+        """Return LiteLLM's response with the choices one by one that LiteLLM puts together."""
+        return response
+
     def let_go(self) -> None:  # noqa: B027 - most have nothing to close
         """Close what the stream object, which is gone, would have closed."""
 
@@ -73,8 +79,30 @@ class Chat(Partial):
 
     def answer(self) -> object:
         """Return the chunks as one chat completion."""
-        build = import_module("litellm").stream_chunk_builder
-        return build(list(self._chunks), messages=self.kwargs.get("messages"))
+        return self.told_apart(_built(self._chunks, self.kwargs.get("messages")))
+
+    def told_apart(self, response: Any) -> Any:
+        """Return it with as many choices as were asked for."""
+        number = mapping_of(self.kwargs.get("optional_params")).get("n")
+        if not isinstance(number, int) or number < SEVERAL:
+            return response
+        choices = [
+            _built(chunks, None).choices[0].model_copy(update={"index": index})
+            for index in range(number)
+            if (chunks := list(_chunks_of(index, self._chunks)))
+        ]
+        return response.model_copy(update={"choices": choices})
+
+
+def _built(chunks: Iterable[Any], messages: object) -> Any:
+    return import_module("litellm").stream_chunk_builder(list(chunks), messages=messages)
+
+
+def _chunks_of(index: int, chunks: Iterable[Any]) -> Iterator[Any]:
+    """The chunks of one choice, as if there was no other."""
+    for chunk in list(chunks):
+        if choices := [choice for choice in part(chunk, "choices") or () if choice.index == index]:
+            yield chunk.model_copy(update={"choices": choices})
 
 
 class Responses(Partial):

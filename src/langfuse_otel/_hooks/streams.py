@@ -73,6 +73,13 @@ class Stream:
         except Exception:  # noqa: BLE001 - whatever LiteLLM raises, the call itself is still exported
             return None
 
+    def told_apart(self, response: object) -> object:
+        """Return what LiteLLM has put together with each choice by itself, where it can be."""
+        try:
+            return self.partial.told_apart(response)
+        except Exception:  # noqa: BLE001 - as above
+            return response
+
     def __del__(self) -> None:
         """The stream object is gone, and this with it, unless somebody still wants it."""
         if self.exports and self.ended is None:
