@@ -330,6 +330,42 @@ class _Drip(QuietHandler):
         self.close_connection = True
 
 
+class Baking(Loopback):
+    """Sets a cookie with each answer, and notes which were sent back."""
+
+    def __init__(self) -> None:
+        super().__init__(_Bake)
+        self.cookies: list[str | None] = []
+
+
+class _Bake(QuietHandler):
+    server: Baking
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.cookies.append(self.headers["Cookie"])
+        self.send_response(200)
+        self.send_header("Set-Cookie", f"session={len(self.server.cookies)}; Path=/")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def test_no_cookies() -> None:
+    """A server's cookies are not kept: the next request is another project's, and they would add up."""
+    with Baking() as server:
+        projects = [langfuse_destination(server.root, f"pk-{n}", "sk") for n in range(2)]
+
+        async def post() -> None:
+            sender = Sender()
+            for project in projects:
+                assert await sender.post(project, b"", 10) == Delivered()
+            await sender.aclose()
+
+        asyncio.run(post())
+
+    assert server.cookies == [None, None]
+
+
 def test_an_answer_byte_by_byte() -> None:
     """A server whose answer has no end is given up after a few timeouts."""
     with Dripping() as server:

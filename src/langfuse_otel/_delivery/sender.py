@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
@@ -196,6 +197,7 @@ class Sender:
 
         Where only public addresses will do, it keeps connections of its own, and goes through no
         HTTP proxy: that one would look the name up itself. A transport leaves the variables unread.
+        No cookie is kept: many projects share a client.
         """
         if is_public_only not in self._clients:
             transport = self._transport
@@ -207,6 +209,7 @@ class Sender:
                 follow_redirects=False,
                 limits=LIMITS,
                 headers=HEADERS,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             )
         return self._clients[is_public_only]
 
