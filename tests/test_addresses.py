@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from langfuse_otel._delivery.delivery import Delivery
 from langfuse_otel._delivery.loop import run
-from langfuse_otel._delivery.sender import NOT_PUBLIC, Delivered, Sender
+from langfuse_otel._delivery.sender import NOT_PUBLIC, Delivered, Request, Sender
 from langfuse_otel._destination import langfuse_destination
 from langfuse_otel._hosts import is_public
 from langfuse_otel._litellm.tenants import Tenant
@@ -132,6 +133,35 @@ def test_a_kept_connection(collector: Collector) -> None:
     trusted = project(collector, is_public_only=False)
 
     assert outcomes(trusted, project(collector)) == [Delivered(), NOT_PUBLIC]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[fe80::1%25lo]",
+    ],
+)
+def test_an_address_in_place_of_a_name(collector: Collector, host: str) -> None:
+    """An address in any form, which nobody has to look up, leads inside no more than a name does."""
+    port = urlsplit(collector.url).port
+    request = Request("PUT", f"http://{host}:{port}/", {}, b"bytes", is_public_only=True)
+    found: list[object] = []
+
+    async def work() -> None:
+        sender = Sender()
+        found.append(await sender.ask(request, 2))
+        await sender.aclose()
+
+    run(work)
+
+    assert found == [NOT_PUBLIC]
 
 
 @pytest.mark.usefixtures("inside")

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
@@ -22,6 +23,7 @@ import httpx
 from langfuse_otel._delivery.compression import is_compressed
 from langfuse_otel._delivery.loop import NO_PUBLIC_ADDRESS, only_public
 from langfuse_otel._destination import PROTOBUF
+from langfuse_otel._hosts import is_public
 from langfuse_otel._version import __version__
 
 if TYPE_CHECKING:
@@ -171,6 +173,8 @@ class Sender:
 
     async def _answer(self, request: Request, timeout_s: float) -> httpx.Response:
         only_public.set(request.is_public_only)
+        if request.is_public_only and _is_inside(httpx.URL(request.url).host):
+            raise httpx.ConnectError(NO_PUBLIC_ADDRESS)
         client = self._connected(request.is_public_only)
 
         async def sent(to: str) -> httpx.Response:
@@ -233,6 +237,15 @@ class Sender:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)
         return min(LONGEST_WAIT_S, max(0.0, (moment - self._now()).total_seconds()))
+
+
+def _is_inside(host: str) -> bool:
+    """Whether this is an address, which the loop does not look up, and none of the public internet."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return not is_public(host)
 
 
 def _unreached(reason: str) -> Rejected | TryLater:
