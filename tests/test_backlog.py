@@ -155,8 +155,19 @@ def test_due() -> None:
     backlog.take(2)
     backlog.add(an_item(), 7.0)
     assert backlog.queue_due() == 17.0
-    backlog.is_urgent = True
+
+
+def test_urgent() -> None:
+    """For a while nothing waits for more, neither what was queued before nor what comes then."""
+    backlog = with_items(1)
+    backlog.urgent_until = 5.0
     assert backlog.queue_due() == 0.0
+    backlog.take(1)
+    backlog.add(an_item(), 4.0)
+    assert backlog.queue_due() == 0.0
+    backlog.take(1)
+    backlog.add(an_item(), 5.0)
+    assert backlog.queue_due() == 15.0
 
 
 def test_numbers() -> None:

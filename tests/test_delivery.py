@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from langfuse_otel._delivery import worker
 from langfuse_otel._delivery.backlog import Limits, Queued
 from langfuse_otel._delivery.compression import decompressed
-from langfuse_otel._delivery.delivery import Delivery
+from langfuse_otel._delivery.delivery import URGENT_S, Delivery
 from langfuse_otel._delivery.sender import Delivered, Outcome, Rejected, TryLater
 from langfuse_otel._destination import Destination, langfuse_destination
 from langfuse_otel._records import Identity
@@ -453,6 +453,24 @@ def test_flush_interrupts_backoff() -> None:
 
     assert delivery.flush(SOON_S)
     assert langfuse.arrived == [1]
+
+
+def test_hasten() -> None:
+    """Who may be about to end sends at once, and waits for more again where it lives on."""
+    now = [1.0]
+    langfuse = Langfuse()
+    limits = Limits(flush_interval_s=3600.0)
+    delivery = Delivery(lambda: langfuse, limits, clock=lambda: now[0])  # type: ignore[arg-type, return-value]
+    delivery.submit(an_item(1))
+    delivery.hasten()
+    until(lambda: langfuse.arrived == [1])
+    delivery.submit(an_item(2))
+    until(lambda: langfuse.arrived == [1, 2])
+    now[0] += URGENT_S
+
+    delivery.submit(an_item(3))
+    assert delivery._backlog.queue_due() == now[0] + 3600.0
+    delivery.shutdown(1)
 
 
 def test_shutdown_delivers() -> None:

@@ -73,7 +73,7 @@ class Backlog:
 
     Attributes:
         is_over: nothing is booked any more, for what was left has been given up.
-        is_urgent: what is queued goes at once.
+        urgent_until: the queue goes at once where it began before this.
         flush_to: what is numbered up to this goes at once.
         pushed_out: spans that were dropped for want of room since somebody last asked.
         lanes: the batches that wait, by destination, and which of them may go.
@@ -83,7 +83,7 @@ class Backlog:
     def __init__(self, limits: Limits, counts: Counts) -> None:
         self.counts = counts
         self.is_over = False
-        self.is_urgent = False
+        self.urgent_until = 0.0
         self.flush_to = 0
         self.pushed_out = 0
         self.uploads = Uploads()
@@ -140,7 +140,8 @@ class Backlog:
         """When what is queued should go: 0 for at once, None where nothing is queued."""
         if not self._queue:
             return None
-        is_wanted = self.is_urgent or self._first_queued <= self.flush_to
+        is_urgent = self._first_at < self.urgent_until
+        is_wanted = is_urgent or self._first_queued <= self.flush_to
         return (
             0.0 if is_wanted or self._is_full() else self._first_at + self._limits.flush_interval_s
         )

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 GRACE_S = 0.5
 # And to put on disk what is still queued: no network keeps it from that.
 DISK_GRACE_S = 5.0
+# So long a process that was asked to end is thought to be ending: Kubernetes waits no longer.
+URGENT_S = 30.0
 
 
 class Delivery:
@@ -101,8 +103,8 @@ class Delivery:
             self._wake()
 
     def hasten(self) -> None:
-        """Send from now on without waiting for more; takes no lock, for a signal handler."""
-        self._backlog.is_urgent = True
+        """Send for a while without waiting for more; takes no lock, for a signal handler."""
+        self._backlog.urgent_until = self._clock() + URGENT_S
         self._wake()
 
     def flush(self, timeout_s: float) -> bool:
