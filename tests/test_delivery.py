@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import time
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from langfuse_otel._delivery import worker
+from langfuse_otel._delivery import backlog, counts, worker
 from langfuse_otel._delivery.backlog import Limits, Queued
 from langfuse_otel._delivery.compression import decompressed
 from langfuse_otel._delivery.delivery import URGENT_S, Delivery
@@ -25,7 +27,10 @@ from test_attributes import FULL
 from test_spans import RESOURCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
+    from types import FrameType
+
+    from typing_extensions import Self
 
     from langfuse_otel._delivery.spool import Spool
 
@@ -509,6 +514,102 @@ def test_shutdown_keeps_its_deadline() -> None:
 
     assert delivery.stats().dropped == {"shutdown": 1}
     assert max(langfuse.timeouts) <= 1.0
+    assert adds_up(delivery)
+
+
+class Interrupted:
+    """Interrupts one line of the books, as a signal handler may do it in the main thread."""
+
+    def __init__(self, handler: Callable[[], object], at: int) -> None:
+        self.handler = handler
+        self.at = at
+        self.lines = 0
+
+    def __enter__(self) -> Self:
+        self.before = sys.gettrace()
+        sys.settrace(lambda frame, *_: self.step if self.is_of_books(frame) else None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self.before)
+
+    def is_of_books(self, frame: FrameType) -> bool:
+        """Whether the frame is one that holds the lock."""
+        return frame.f_code.co_filename in {backlog.__file__, counts.__file__}
+
+    def step(self, _frame: FrameType, event: str, _argument: object) -> Any:
+        """Let the handler run at its line; it is not traced itself."""
+        if event == "line":
+            self.lines += 1
+            if self.lines == self.at:
+                self.handler()
+        return self.step
+
+
+def submit_interrupted(
+    delivery: Delivery, item: Queued, handler: Callable[[], object], at: int
+) -> bool:
+    """Submit, let a handler run at a line, which may hang, and return whether there is such a line."""
+    interrupted, done = Interrupted(handler, at), threading.Event()
+
+    def submit() -> None:
+        with interrupted:
+            delivery.submit(item)
+        done.set()
+
+    threading.Thread(target=submit, daemon=True).start()
+    if not done.wait(SOON_S):
+        delivery._begin()  # whoever holds the lock has it for good
+        pytest.fail("the handler waits for whom it has interrupted")
+    return at <= interrupted.lines
+
+
+@pytest.fixture
+def idle() -> Iterator[tuple[Langfuse, Delivery]]:
+    """A delivery whose worker has nothing to do."""
+    langfuse = Langfuse()
+    delivery = delivering(langfuse, flush_interval_s=0.01)
+    delivery.submit(an_item(1))
+    assert delivery.flush(SOON_S)
+    yield langfuse, delivery
+    delivery.shutdown(1)
+
+
+def test_a_handler_that_asks(idle: tuple[Langfuse, Delivery]) -> None:
+    """A signal handler that comes upon a span being queued is answered: it waits for no lock."""
+    langfuse, delivery = idle
+    said: list[bool] = []
+
+    def handler() -> None:
+        assert delivery.stats().created
+        said.append(delivery.flush(SOON_S))
+
+    lines = 1
+    while submit_interrupted(delivery, an_item(1 + lines), handler, lines):
+        lines += 1
+
+    assert said == [False] * (lines - 1)
+    until(lambda: langfuse.arrived == list(range(1, 2 + lines)))
+    assert adds_up(delivery)
+
+
+def test_a_handler_that_submits(idle: tuple[Langfuse, Delivery]) -> None:
+    """A signal handler may queue a span while one is being queued: both arrive, without a flush."""
+    langfuse, delivery = idle
+    numbers = count(2)
+
+    def handler() -> None:
+        delivery.submit(an_item(next(numbers)))
+
+    lines = 1
+    while submit_interrupted(delivery, an_item(next(numbers)), handler, lines):
+        lines += 1
+        until(lambda: delivery.stats().queued == 0)
+
+    last = next(numbers)
+
+    assert lines > 1
+    until(lambda: sorted(langfuse.arrived) == list(range(1, last)))
     assert adds_up(delivery)
 
 

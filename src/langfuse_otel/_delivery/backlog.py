@@ -116,9 +116,12 @@ class Backlog:
     def add(self, item: Queued, now: float) -> bool:
         """Queue one span, for which older ones may have to go; return whether that is news.
 
-        It is where nothing was queued before, or enough is queued now to end the wait.
+        It is where nothing was queued before, or enough is queued now to end the wait. A signal
+        handler may add another in the midst of it: so what is news is looked at first.
         """
-        was_full = self._is_full()
+        is_first, was_full = not self._queue, self._is_full()
+        if is_first:
+            self._first_at = now
         self.counts.created += 1
         self.counts.queued += 1
         self._added += 1
@@ -126,9 +129,6 @@ class Backlog:
         self._queued_bytes += item.size
         if self._held_bytes > self._limits.queue_bytes:
             self._make_room()
-        is_first = len(self._queue) == 1
-        if is_first:
-            self._first_at = now
         return is_first or (self._is_full() and not was_full)
 
     def lose(self, reason: str) -> None:

@@ -65,7 +65,8 @@ class Delivery:
 
     def _begin(self) -> None:
         """The state of a process that has submitted nothing yet."""
-        self._changed = threading.Condition(threading.Lock())
+        # A signal handler may submit and ask while its thread is in the books, and finds them open.
+        self._changed = threading.Condition(threading.RLock())
         self._notices = Notices(self._clock)
         self._counts = Counts()
         self._backlog = Backlog(self._limits, self._counts)
@@ -110,8 +111,13 @@ class Delivery:
     def flush(self, timeout_s: float) -> bool:
         """Send all that was submitted before; False if some of it still waits after `timeout_s`.
 
-        Where no thread can be started, as at the end of the interpreter, the caller's own sends.
+        Where no thread can be started, as at the end of the interpreter, the caller's own sends. A
+        signal handler that has interrupted the books cannot wait for them: they are sent, but it gets
+        False at once.
         """
+        if self._changed._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001
+            self.hasten()
+            return False
         deadline = self._clock() + timeout_s
         with self._changed:
             backlog, upto = self._backlog, self._backlog.newest
