@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import pytest
 
 from langfuse_otel import _process
-from langfuse_otel._delivery import request_file, worker
+from langfuse_otel._delivery import request_file, shelf, worker
 from langfuse_otel._delivery.backlog import Limits
 from langfuse_otel._delivery.delivery import GRACE_S, Delivery
 from langfuse_otel._delivery.sender import Rejected, TryLater
@@ -235,6 +235,21 @@ def test_another_project_is_left_alone(folder: Path) -> None:
     assert delivery.flush(SOON_S)
     assert langfuse.posts == [ONE.host]
     assert files(folder) == theirs
+
+
+def test_a_project_that_comes_later(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was left for a project is taken over soon after its keys are known."""
+    monkeypatch.setattr(shelf, "RECOVER_NEW_S", 0.0)
+    an_ended_process(folder, b"", address=ONE.address)
+    an_ended_process(folder, b"", address=TWO.address)
+    langfuse = Langfuse()
+    delivery = delivering(langfuse, a_spool(folder))
+    for count, project in enumerate((ONE, TWO), 1):
+        delivery.keep(project)
+        until(lambda count=count: delivery.stats().sent == count)  # type: ignore[misc]
+
+    assert langfuse.posts == [ONE.host, TWO.host]
+    delivery.shutdown(1)
 
 
 HEADER = {

@@ -15,18 +15,23 @@ if TYPE_CHECKING:
     from langfuse_otel._delivery.work import Work
 
 RECOVER_EVERY_S = 30.0
+# And for a project that has become known: where there are many, not for each of them.
+RECOVER_NEW_S = 3.0
 
 
 class Shelf:
-    """The spool as a worker uses it; without one everything stays in memory.
-
-    Attributes:
-        recovers_at: when it looks again for what ended processes left.
-    """
+    """The spool as a worker uses it; without one everything stays in memory."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self.recovers_at = 0.0
+        self._looked_at = -RECOVER_EVERY_S
+        self._looked_for = 0
+
+    @property
+    def recovers_at(self) -> float:
+        """When it looks again for what ended processes left: soon where a project was not looked for."""
+        is_new = len(self._work.known) > self._looked_for
+        return self._looked_at + (RECOVER_NEW_S if is_new else RECOVER_EVERY_S)
 
     def store(self, batches: Iterable[Batch]) -> None:
         """Put batches on disk before they are sent, where there is a spool that may have them."""
@@ -83,7 +88,7 @@ class Shelf:
         work = self._work
         if work.spool is None or work.clock() < self.recovers_at:
             return
-        self.recovers_at = work.clock() + RECOVER_EVERY_S
+        self._looked_at, self._looked_for = work.clock(), len(work.known)
         try:
             found = work.spool.recover(work.known.__contains__)
         except OSError as error:
