@@ -23,7 +23,7 @@ from langfuse_otel._delivery.backlog import Limits
 from langfuse_otel._delivery.delivery import GRACE_S, Delivery
 from langfuse_otel._delivery.sender import Rejected, TryLater
 from langfuse_otel._delivery.spool import HEADER_BYTES, Spool, in_use, waiting
-from langfuse_otel._destination import Address
+from langfuse_otel._destination import Address, langfuse_destination
 from langfuse_otel.settings import Settings
 from langfuse_otel.testing import Answer, Collector
 from programs import environment
@@ -31,6 +31,9 @@ from test_delivery import ONE, SOON_S, TWO, Langfuse, adds_up, an_item, deliveri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from langfuse_otel._delivery.sender import Outcome
+    from langfuse_otel._destination import Destination
 
 MIB = 1024 * 1024
 DOWN = TryLater("HTTP 503", 3600.0)
@@ -821,6 +824,30 @@ def test_wrong_keys_lose_nothing_of_others(folder: Path, status: int) -> None:
     spool = a_spool(folder)
     assert spool.recover(everything) == []
     assert [spool.body(one.file) for one in spool.readmit(everything)] == [b"theirs"]
+
+
+class Locked(Langfuse):
+    """Takes what comes with the keys of one destination."""
+
+    async def post(self, destination: Destination, body: bytes, timeout_s: float) -> Outcome:
+        """Answer one request."""
+        if destination != ONE:
+            return Rejected("HTTP 401", 401)
+        return await super().post(destination, body, timeout_s)
+
+
+def test_wrong_keys_take_nothing_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was left goes with the keys that came first: a client may name wrong ones later."""
+    monkeypatch.setattr(shelf, "RECOVER_EVERY_S", 0.01)
+    langfuse = Locked()
+    delivery = delivering(langfuse, a_spool(folder))
+    delivery.keep(ONE)
+    delivery.keep(langfuse_destination(ONE.host, "pk-lf-1", "sk-lf-wrong"))
+    an_ended_process(folder, b"")
+    until(lambda: delivery.stats().recovered == 1 and not delivery.stats().spooled)
+
+    assert (delivery.stats().sent, delivery.stats().dropped) == (1, {})
+    delivery.shutdown(1)
 
 
 def test_what_is_set_aside_counts_against_the_limit(folder: Path) -> None:

@@ -96,10 +96,13 @@ class Delivery:
         )
 
     def keep(self, destination: Destination) -> None:
-        """Let requests for `destination` be kept in the spool, and deliver those found there."""
+        """Let requests for `destination` be kept in the spool, and deliver those found there.
+
+        The first keys for an address stay: others may come from a call, and be wrong.
+        """
         if self._spool is not None:
             with self._changed:
-                self._known[destination.address] = destination
+                self._known.setdefault(destination.address, destination)
                 self._start()
             self._wake()
 
