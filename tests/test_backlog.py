@@ -397,6 +397,19 @@ def test_abandoned() -> None:
     assert backlog.counts.stats().media.failed == {"shutdown": 2}
 
 
+def test_two_key_pairs() -> None:
+    """A project is counted as one, with whichever secret its spans were sent."""
+    counts = Counts()
+    right, wrong = (langfuse_destination("https://x.example", "pk", secret) for secret in "ab")
+    counts.sent(right, 1_000, 5)
+    counts.dropped("rejected", 1, wrong, "HTTP 401")
+    counts.sent(right, 1, 1)
+
+    assert counts.stats().destinations == {
+        right.label: DestinationStats(1_001, 0, 6, {"rejected": 1}, "HTTP 401")
+    }
+
+
 def test_lost() -> None:
     """What ends before the queue is created and dropped."""
     backlog = with_items(2)

@@ -100,7 +100,7 @@ class Counts:
     media_uploaded: int = 0
     media_failed: Counter[str] = field(default_factory=Counter)
     _total: _Tally = field(default_factory=_Tally)
-    _of: OrderedDict[Destination, _Tally] = field(default_factory=OrderedDict)
+    _of: OrderedDict[str, _Tally] = field(default_factory=OrderedDict)
 
     def sent(self, destination: Destination, spans: int, size: int) -> None:
         """Count what was delivered in one request with a body of `size` bytes."""
@@ -138,7 +138,7 @@ class Counts:
             dropped=total.dropped,
             last_error=total.last_error,
             destinations=MappingProxyType(
-                {destination.label: tally.stats() for destination, tally in self._of.items()}
+                {label: tally.stats() for label, tally in self._of.items()}
             ),
             media=MediaStats(
                 waiting=media_waiting,
@@ -151,8 +151,9 @@ class Counts:
     def _tallies(self, destination: Destination | None) -> tuple[_Tally, ...]:
         if destination is None:
             return (self._total,)
-        tally = self._of.setdefault(destination, _Tally())
-        self._of.move_to_end(destination)
+        label = destination.label
+        tally = self._of.setdefault(label, _Tally())
+        self._of.move_to_end(label)
         if len(self._of) > MAX_DESTINATIONS:
             self._of.popitem(last=False)
         return self._total, tally
