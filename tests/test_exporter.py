@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -233,6 +234,28 @@ def test_sampling(collector: Collector) -> None:
         f"{span.context.span_id:016x}" for span in spans if span.context.trace_id & 2**63 == 0
     }
     assert langfuse_otel.stats().dropped == {"not_sampled": 64 - len(sent)}
+
+
+TERMINATED = """
+import signal, time
+from langfuse_otel.exporter import LangfuseSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(LangfuseSpanExporter()))
+provider.get_tracer("shop").start_span("one").end()
+os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(60)
+"""
+
+
+def test_sigterm(collector: Collector) -> None:
+    """A SIGTERM ends a program that has nothing but the exporter, after its spans have arrived."""
+    run = run_program(TERMINATED, collector, LANGFUSE_FLUSH_INTERVAL="3600")
+
+    assert run.returncode == -signal.SIGTERM, run.stderr
+    assert [span.name for span in collector.spans] == ["one"]
 
 
 WEB = """

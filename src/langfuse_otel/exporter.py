@@ -62,6 +62,7 @@ class LangfuseSpanExporter(SpanExporter):
         self._enabled = read.enabled
         self._sample_rate = read.sample_rate
         self._shutdown_timeout_s = read.shutdown_timeout
+        _process.handle_signals(read)
         self._delivery = _process.delivery(read)
         self._delivery.keep(self._destination)
         self._captures_content = read.capture_content
