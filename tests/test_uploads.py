@@ -250,7 +250,11 @@ def test_langfuse_is_told_of_a_refused_upload() -> None:
     assert (told["uploadHttpStatus"], told["uploadHttpError"]) == (403, "HTTP 403 no")
 
 
-@pytest.mark.parametrize("answer", [b"", b"[]", b'{"mediaId": "other", "uploadUrl": "https://x"}'])
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"[]", b"[" * 100_000, b'{"mediaId": "other", "uploadUrl": "https://x"}'],
+    ids=["nothing", "list", "nested", "other"],
+)
 def test_answer_of_another_kind(answer: bytes) -> None:
     """Bytes go nowhere if Langfuse gives them another id than the reference has."""
     api = MediaApi(POST=[Answer(answer)])

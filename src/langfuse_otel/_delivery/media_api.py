@@ -57,7 +57,7 @@ def _address(created: Answer, media_id: str, is_public_only: bool) -> str | Deli
     """Where the bytes go; Langfuse gives no address where it has them already."""
     try:
         answer: Any = json.loads(created.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict) or answer.get("mediaId") != media_id:
         return Rejected("the answer names other media", 0)
