@@ -15,7 +15,9 @@ import pytest
 import langfuse_otel
 from calls import ENDED, STARTED, a_call, a_response
 from langfuse_otel import LangfuseOtelLogger, _routes
+from langfuse_otel._litellm.tenants import NOBODY
 from langfuse_otel.logger import StayingLogger
+from langfuse_otel.settings import Settings
 from langfuse_otel.testing import Answer, Collector
 
 if TYPE_CHECKING:
@@ -217,6 +219,17 @@ def test_without_keys_of_its_own(alice: Collector, caplog: pytest.LogCaptureFixt
     assert len(alice.spans) == 1
     assert dict(langfuse_otel.stats().dropped) == {"no_destination": 2}
     assert len([r for r in caplog.records if "LANGFUSE_PUBLIC_KEY" in r.message]) == 1
+
+
+def test_why_nothing_is_sent(caplog: pytest.LogCaptureFixture) -> None:
+    """The log says of calls and of scores why each go nowhere, for the reasons may differ."""
+    routes = _routes.Routes(Settings(endpoint="ftp://nowhere"), lambda _: None)
+    with caplog.at_level(logging.WARNING, "langfuse_otel"):
+        assert routes.of(NOBODY) == routes.of_scores() == "no_destination"
+    calls, scores = [record.getMessage() for record in caplog.records]
+
+    assert "calls are not sent: the address of Langfuse or the Collector is no http" in calls
+    assert "scores are not sent: LANGFUSE_PUBLIC_KEY" in scores
 
 
 @pytest.mark.parametrize(

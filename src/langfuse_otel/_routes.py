@@ -50,9 +50,11 @@ class Routes:
         self._operators = host_or_text(settings.host)
         self._allowed = names_of(settings.allowed_hosts)
         self._tenants: OrderedDict[Known, Destination] = OrderedDict()
-        self._missing = "the library is turned off"
-        self._default = self._of_settings() if settings.enabled else None
-        self._scores = self._of_scores() if settings.enabled else None
+        self._missing = dict.fromkeys(("calls", "scores"), "the library is turned off")
+        self._default = self._found("calls", settings.destination)
+        self._scores = self._found("scores", settings.scores_destination)
+        if self._default:
+            log.debug("langfuse-otel: %s", _chosen(settings, self._default))
         for destination in filter(None, (self._default, self._scores)):
             keep(destination)
 
@@ -100,24 +102,17 @@ class Routes:
                 self._tenants.popitem(last=False)
         return found
 
-    def _of_settings(self) -> Destination | None:
-        try:
-            destination = self._settings.destination()
-        except ValueError as error:
-            self._missing = str(error)
+    def _found(self, what: str, find: Callable[[], Destination]) -> Destination | None:
+        if not self._settings.enabled:
             return None
-        log.debug("langfuse-otel: %s", _chosen(self._settings, destination))
-        return destination
-
-    def _of_scores(self) -> Destination | None:
         try:
-            return self._settings.scores_destination()
+            return find()
         except ValueError as error:
-            self._missing = str(error)
+            self._missing[what] = str(error)
             return None
 
     def _nowhere(self, what: str) -> Astray:
-        _warn(f"no_destination of {what}", f"{what} are not sent: {self._missing}")
+        _warn(f"no_destination of {what}", f"{what} are not sent: {self._missing[what]}")
         return "no_destination"
 
 
