@@ -61,19 +61,17 @@ class Worker:
         self._shelf = Shelf(work)
         self._uploader = Uploader(work, sender, self._timeout_s, self._shelf.store)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._woken: asyncio.Event | None = None
+        self._woken = asyncio.Event()
         self._requests: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
         """Look again at what is to be done. For any thread, and for a signal handler."""
-        loop, woken = self._loop, self._woken
-        if loop is not None and woken is not None:
+        if self._loop is not None:
             with suppress(RuntimeError):  # it has ended
-                loop.call_soon_threadsafe(woken.set)
+                self._loop.call_soon_threadsafe(self._woken.set)
 
     async def run(self) -> None:
         """Work until the goal is reached."""
-        self._woken = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         try:
             while not self._is_done():
@@ -91,7 +89,7 @@ class Worker:
         try:
             self._shelf.recover()
             self._encode()
-            if self._uploader.settle() and self._woken is not None:
+            if self._uploader.settle():
                 self._woken.set()
             for batch in self._started():
                 self._send(self._deliver(batch), partial(self._ended, batch))
@@ -113,7 +111,6 @@ class Worker:
 
     async def _pause(self, least_s: float) -> None:
         """Wait until something is due or somebody wakes us."""
-        assert self._woken is not None  # noqa: S101 - for the type checker
         wait_s = self._wait_s()
         if wait_s is not None:
             wait_s = max(wait_s, least_s)
@@ -222,8 +219,7 @@ class Worker:
                     self._work.backlog.lanes.returned(batch)
         elif error := request.exception():
             self._book_postponed(batch, TryLater(f"could not be sent: {type(error).__name__}"))
-        if self._woken is not None:
-            self._woken.set()
+        self._woken.set()
 
     def _upload_ended(self, upload: Upload, request: asyncio.Task[None]) -> None:
         self._requests.discard(request)
@@ -231,8 +227,7 @@ class Worker:
             self._uploader.give_back(upload)
         elif error := request.exception():
             self._uploader.postpone(upload, f"could not be sent: {type(error).__name__}")
-        if self._woken is not None:
-            self._woken.set()
+        self._woken.set()
 
     def _timeout_s(self) -> float:
         timeout_s, goal = self._work.limits.timeout_s, self._goal()
