@@ -86,32 +86,27 @@ class Uploader:
 
     def give_back(self, upload: Upload) -> None:
         """The attempt was broken off before there was an answer."""
-        with self._work.changed:
-            if not self._work.backlog.is_over:
-                self._work.backlog.uploads.given_back(upload)
+        self._work.book(lambda backlog: backlog.uploads.given_back(upload))
 
     def postpone(self, upload: Upload, reason: str) -> None:
         """The attempt failed by an error of ours."""
-        with self._work.changed:
-            if not self._work.backlog.is_over:
-                self._book(upload, TryLater(reason))
+        self._work.book(lambda _: self._book(upload, TryLater(reason)))
 
     def settle(self) -> bool:
         """Let go of spans whose media are there, and send the others again, with markers.
 
         Returns whether there were any, for then there may be nothing left to do.
         """
-        work = self._work
-        with work.changed:
-            bearers = work.backlog.uploads.take_settled()
+        with self._work.changed:
+            bearers = self._work.backlog.uploads.take_settled()
         for bearer in bearers:
-            batches = self._marked(bearer) if bearer.markers else []
-            self._store(batches)
-            with work.changed:
-                if not work.backlog.is_over:
-                    work.backlog.settle(bearer.number, batches)
-                work.changed.notify_all()
+            self._let_go(bearer)
         return bool(bearers)
+
+    def _let_go(self, bearer: Bearer) -> None:
+        batches = self._marked(bearer) if bearer.markers else []
+        self._store(batches)
+        self._work.book(lambda backlog: backlog.settle(bearer.number, batches))
 
     def _book(self, upload: Upload, outcome: Outcome) -> str | None:
         """Return what to say of it, if anything."""

@@ -29,3 +29,10 @@ class Work:
     clock: Callable[[], float]
     known: Mapping[Address, Destination]
     spool: Spool | None = None
+
+    def book(self, change: Callable[[Backlog], object]) -> None:
+        """Change the backlog, unless it is over, and tell those who wait for that."""
+        with self.changed:
+            if not self.backlog.is_over:
+                change(self.backlog)
+                self.changed.notify_all()

@@ -154,11 +154,8 @@ class Worker:
             ]
             self._shelf.store(batches)
         finally:
-            with work.changed:
-                if not work.backlog.is_over:
-                    self._uploader.attach(encoded, number)
-                    work.backlog.put(items, number, batches)
-                work.changed.notify_all()
+            work.book(lambda _: self._uploader.attach(encoded, number))
+            work.book(lambda backlog: backlog.put(items, number, batches))
         return True
 
     def _keep_rest(self) -> None:
@@ -214,9 +211,7 @@ class Worker:
         """Whatever ended without being booked waits again, even if it never began."""
         self._requests.discard(request)
         if request.cancelled():
-            with self._work.changed:
-                if not self._work.backlog.is_over:
-                    self._work.backlog.lanes.returned(batch)
+            self._work.book(lambda backlog: backlog.lanes.returned(batch))
         elif error := request.exception():
             self._book_postponed(batch, TryLater(f"could not be sent: {type(error).__name__}"))
         self._woken.set()
@@ -255,10 +250,7 @@ class Worker:
         if refused:
             self._warn(batch, f"took all but {refused} spans", lost(refused))
         self._shelf.forget(batch)
-        with self._work.changed:
-            if not self._work.backlog.is_over:
-                self._work.backlog.delivered(batch, size, refused)
-            self._work.changed.notify_all()
+        self._work.book(lambda backlog: backlog.delivered(batch, size, refused))
 
     def _book_postponed(self, batch: Batch, outcome: TryLater) -> None:
         work = self._work
@@ -272,9 +264,7 @@ class Worker:
         self._warn(batch, outcome.reason, "it will be tried again")
 
     def _book_divided(self, batch: Batch, pieces: Sequence[Batch]) -> None:
-        with self._work.changed:
-            if not self._work.backlog.is_over:
-                self._work.backlog.divided(batch, pieces)
+        self._work.book(lambda backlog: backlog.divided(batch, pieces))
         self._shelf.forget(batch)
 
     def _book_refused(self, batch: Batch, body: bytes, outcome: Rejected) -> None:
@@ -286,18 +276,12 @@ class Worker:
         which = f", {named(body)}" if is_known else ""
         self._warn(batch, outcome.reason, f"{lost(batch.spans)} ({reason}{which})")
         self._shelf.forget(batch)
-        with self._work.changed:
-            if not self._work.backlog.is_over:
-                self._work.backlog.refused(batch, reason, outcome.reason)
-            self._work.changed.notify_all()
+        self._work.book(lambda backlog: backlog.refused(batch, reason, outcome.reason))
 
     def _book_set_aside(self, batch: Batch, outcome: Rejected) -> None:
         what = f"{batch.spans} spans of an earlier process are set aside; deliver them with `drain`"
         self._warn(batch, outcome.reason, what)
-        with self._work.changed:
-            if not self._work.backlog.is_over:
-                self._work.backlog.refused(batch, "set_aside", outcome.reason)
-            self._work.changed.notify_all()
+        self._work.book(lambda backlog: backlog.refused(batch, "set_aside", outcome.reason))
 
     def _pieces(self, batch: Batch, body: bytes, outcome: Rejected) -> list[Batch]:
         """What to send in place of a refused batch, unless the server refuses whatever comes."""
