@@ -56,21 +56,17 @@ class LangfuseSpanExporter(SpanExporter):
 
     def __init__(self, *, only: Filter | None = None, **settings: Any) -> None:
         settings = with_secrets_hidden(settings)
-        read = Settings(**settings)
-        self._destination = read.destination()
+        self._settings = Settings(**settings)
+        self._destination = self._settings.destination()
         self._only = only
-        self._enabled = read.enabled
-        self._sample_rate = read.sample_rate
-        self._shutdown_timeout_s = read.shutdown_timeout
-        _process.handle_signals(read)
-        self._delivery = _process.delivery(read)
+        _process.handle_signals(self._settings)
+        self._delivery = _process.delivery(self._settings)
         self._delivery.keep(self._destination)
-        self._captures_content = read.capture_content
-        self._masking = Masking(mask_of(read.mask), self._delivery.mask_failed)
+        self._masking = Masking(mask_of(self._settings.mask), self._delivery.mask_failed)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Queue the spans; success means that they are queued, and from there on counted."""
-        if self._enabled:
+        if self._settings.enabled:
             for span in filter(self._is_wanted, spans):
                 self._submit(span)
         return SpanExportResult.SUCCESS
@@ -81,7 +77,7 @@ class LangfuseSpanExporter(SpanExporter):
 
     def shutdown(self) -> None:
         """Send what is queued; the delivery stays, for others use it as well."""
-        self._delivery.flush(self._shutdown_timeout_s)
+        self._delivery.flush(self._settings.shutdown_timeout)
 
     def _is_wanted(self, span: ReadableSpan) -> bool:
         try:
@@ -92,7 +88,7 @@ class LangfuseSpanExporter(SpanExporter):
             return False
 
     def _submit(self, span: ReadableSpan) -> None:
-        if is_sampled(span.context.trace_id, self._sample_rate):
+        if is_sampled(span.context.trace_id, self._settings.sample_rate):
             item = Queued(self._destination, _size(span), partial(self._part, span))
             self._delivery.submit(item)
         else:
@@ -102,7 +98,7 @@ class LangfuseSpanExporter(SpanExporter):
         """Encode any span, with its events and links, as OpenTelemetry does; then mask it."""
         request = encode_spans([span])
         [message] = request.resource_spans[0].scope_spans[0].spans
-        if not self._captures_content:
+        if not self._settings.capture_content:
             strip_span(message)
         if masks := self._masking.masks():
             mask_span(message, self._masking, masks)
