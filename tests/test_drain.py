@@ -37,7 +37,7 @@ def left_behind(folder: Path, destination: Destination, numbers: Iterable[int]) 
 def ended(folder: Path, destination: Destination, *requests: Iterable[int]) -> None:
     """Leave requests behind, as processes do that were killed."""
     for numbers in requests:
-        left_behind(folder, destination, numbers).leave_to_parent()
+        left_behind(folder, destination, numbers).let_go()
 
 
 def project(collector: Collector, public_key: str | None = None) -> Destination:

@@ -59,7 +59,7 @@ def an_ended_process(folder: Path, *bodies: bytes, address: Address = ONE.addres
     """Leave these requests behind, as a process does that was killed."""
     spool = a_spool(folder)
     left = [spool.put(address, 1, body) for body in bodies]
-    spool.leave_to_parent()
+    spool.let_go()
     return left
 
 

@@ -237,7 +237,7 @@ def _after_fork(delivery: Delivery) -> None:
             _inherited.append(child._worker)  # noqa: SLF001
             child._begin()  # noqa: SLF001
             if child._spool is not None:  # noqa: SLF001
-                child._spool.leave_to_parent()  # noqa: SLF001
+                child._spool.let_go()  # noqa: SLF001
 
     in_child(begin_in_child)
 

@@ -76,7 +76,7 @@ def write(file: Path, address: Address, spans: int, body: bytes) -> int:
 
 
 def body_of(file: Path) -> bytes | None:
-    """Return the body of a request; None if its file is gone or torn.
+    """Return the body of a request; None if its file is gone, or torn and so set aside.
 
     Raises:
         OSError: it cannot be read now.

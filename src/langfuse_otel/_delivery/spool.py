@@ -91,7 +91,7 @@ class Spool:
         return file
 
     def body(self, file: Path) -> bytes | None:
-        """Return the body of a request; None if its file is gone or torn, which sets it aside.
+        """Return the body of a request; None if its file is gone, or torn and so set aside.
 
         Raises:
             OSError: it cannot be read now.
@@ -149,10 +149,10 @@ class Spool:
         """Let go of the lock: what is left may be taken over."""
         if self._own is not None and not _requests(self._own):
             _remove_folder(self._own)
-        self.leave_to_parent()
+        self.let_go()
 
-    def leave_to_parent(self) -> None:
-        """Begin anew in a child process: the folder and its lock are the parent's."""
+    def let_go(self) -> None:
+        """Begin anew: what is in the folder is left, in a child process to the parent, who has the lock."""
         if self._lock is not None:
             os.close(self._lock)
         self._own = self._lock = None
@@ -161,7 +161,7 @@ class Spool:
         """The folder of this process, made at first use and locked before others can see it."""
         if self._own is not None and self._own.is_dir():
             return self._own
-        self.leave_to_parent()
+        self.let_go()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}"
         hidden = self._folder / f".{name}"
