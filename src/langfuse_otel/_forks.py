@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     AnyLock = TypeVar("AnyLock", Lock, RLock)
 
 
+def before_fork(finish: Callable[[], None]) -> None:
+    """Let `finish` be called in this process each time before it is forked."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=finish)
+
+
 def in_child(begin: Callable[[], None]) -> None:
     """Let `begin` be called in each process that is forked from this one, before all else in it."""
     if hasattr(os, "register_at_fork"):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langfuse_otel._forks import open_in_child
+from langfuse_otel._forks import before_fork, open_in_child
 from langfuse_otel._hooks import pending, signals, streams
 
 if TYPE_CHECKING:
@@ -175,5 +174,4 @@ def _finish_before_fork() -> None:
         finish_imports()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_finish_before_fork)
+before_fork(_finish_before_fork)
