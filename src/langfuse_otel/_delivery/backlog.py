@@ -1,7 +1,7 @@
 """What waits for Langfuse: the state of the delivery, without threads, clocks or I/O.
 
 A span is queued, taken in hand to be encoded, put into a batch that waits in the lane of its
-destination (`_lanes`), started, and at last delivered or dropped; the counts say at any moment
+destination (`lanes`), started, and at last delivered or dropped; the counts say at any moment
 where each one is. Whoever holds a backlog guards it with one lock and tells it the time, in seconds.
 """
 

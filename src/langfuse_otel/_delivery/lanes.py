@@ -46,7 +46,7 @@ class Lane:
     """What waits for one destination. Its backoff delays no other.
 
     `window`: how many requests may be under way; one until the destination has taken one.
-    `refused`: spans that it refused one by one since it last took any.
+    `refused`: requests that it refused for good since it last took one.
     """
 
     waiting: deque[Batch] = field(default_factory=deque)
@@ -149,7 +149,7 @@ class Lanes:
         return self._lane(destination).failures
 
     def is_refusing(self, destination: Destination, most: int) -> bool:
-        """Whether so many spans were refused one by one that it seems to refuse whatever comes."""
+        """Whether so many requests were refused in a row that it seems to refuse whatever comes."""
         return self._lane(destination).refused >= most
 
     def oldest_on_disk(self) -> Batch | None:

@@ -33,7 +33,7 @@ log = logging.getLogger("langfuse_otel")
 
 # Spans encoded in one go, between two looks at the network.
 MOST_ENCODED = 2_048
-# So many refused one by one, and none taken between: the next refused request is not divided.
+# So many requests refused for good, and none taken between: the next refused one is not divided.
 MOST_REFUSED = 64
 SHORTEST_TIMEOUT_S = 0.001
 # After an error of our own, which must neither end the thread nor keep it busy.
