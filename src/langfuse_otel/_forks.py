@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from _thread import RLock
     from collections.abc import Callable
-    from threading import Lock
-
-    AnyLock = TypeVar("AnyLock", Lock, RLock)
 
 
 def before_fork(finish: Callable[[], None]) -> None:
@@ -25,7 +22,7 @@ def in_child(begin: Callable[[], None]) -> None:
         os.register_at_fork(after_in_child=begin)
 
 
-def open_in_child(lock: AnyLock) -> AnyLock:
+def open_in_child(lock: RLock) -> RLock:
     """Return `lock`, which is open in a child: a thread that held it would never open it there.
 
     The standard library does so with locks of its own.

@@ -40,7 +40,7 @@ log = logging.getLogger("langfuse_otel")
 # How many observations are remembered, to export one that is announced twice only once.
 MAX_REMEMBERED = 10_000
 _remembered: OrderedDict[Key, tuple[Times, ...]] = OrderedDict()
-_remembering = open_in_child(threading.Lock())
+_remembering = open_in_child(threading.RLock())
 
 
 def defaults_of(settings: Settings) -> Defaults:

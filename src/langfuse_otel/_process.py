@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("langfuse_otel")
 _litellms_log = logging.getLogger("LiteLLM")
 
-_lock = open_in_child(threading.Lock())
+_lock = open_in_child(threading.RLock())
 _delivery: Delivery | None = None
 _shutdown_timeout_s = 5.0
 

@@ -63,7 +63,7 @@ MAX_OPEN_CALLS = 10_000
 
 TRACE_HEADER = "x-langfuse-trace-id"
 
-_opening = open_in_child(threading.Lock())
+_opening = open_in_child(threading.RLock())
 
 
 class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]

@@ -98,7 +98,7 @@ class Draft:
 
 _open: set[Draft] = set()
 _abandoned: deque[Draft] = deque()
-_exporting = open_in_child(threading.Lock())
+_exporting = open_in_child(threading.RLock())
 
 
 def begun(

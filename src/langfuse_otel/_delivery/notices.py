@@ -57,7 +57,7 @@ class Notices:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._last: dict[tuple[str, ...], tuple[float, int]] = {}
 
     def warn(self, where: str, reason: str, what: str) -> None:
