@@ -188,6 +188,15 @@ def test_basic_metadata(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) ->
     assert {key: span.attributes[key] for key in expected} == expected
 
 
+def test_release_of_a_continued_trace(monkeypatch: pytest.MonkeyPatch, langfuse: Collector) -> None:
+    """The release of the settings is nowhere on a span that continues a trace."""
+    monkeypatch.setenv("LANGFUSE_RELEASE", "r-2")
+    complete(metadata={"existing_trace_id": "begun-before"})
+    span = only(langfuse)
+
+    assert "langfuse.release" not in {**span.resource, **span.attributes}
+
+
 def test_metadata_is_not_changed(langfuse: Collector) -> None:
     """The caller's own dictionary is the same before and after."""
     metadata = {"tags": ["a"], "trace_metadata": {"k": [1]}, "mine": {"n": 1}}

@@ -148,7 +148,7 @@ def _encoded(
     """Read what was taken, where nobody waits for it, and mask it before all else."""
     seen = completed(observe())
     observation = masked(seen if settings.capture_content else without_content(seen), masking)
-    resource = resource_of(settings.service_name, observation.environment, settings.release)
+    resource = resource_of(settings.service_name, observation.environment)
     return part_of(observation, identify(observation.clues), resource, media)
 
 

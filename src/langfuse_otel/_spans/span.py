@@ -27,8 +27,13 @@ InPlaceOfMedia = Literal["reference", "marker", "media"]
 
 
 @lru_cache(maxsize=256)
-def resource_of(service_name: str | None, environment: str | None, release: str | None) -> Resource:
-    """Return the resource of our spans: little, since Langfuse copies it into every observation."""
+def resource_of(
+    service_name: str | None, environment: str | None, release: str | None = None
+) -> Resource:
+    """Return the resource of our spans: little, since Langfuse copies it into every observation.
+
+    `release`: where the spans do not say it themselves. A trace that is continued keeps its own.
+    """
     pairs = (
         ("service.name", service_name or "litellm"),
         ("langfuse.environment", environment),
