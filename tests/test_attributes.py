@@ -37,7 +37,7 @@ FULL = Observation(
     environment="production",
     metadata='{"mine":1}',
     prompt=Prompt("greeting", 3),
-    trace=TraceFields("checkout", "u-1", "s-1", ("a", "b"), '{"k":"v"}', "v-1", "r-1", public=True),
+    trace=TraceFields("checkout", "u-1", "s-1", ("a", "b"), '{"k":"v"}', "r-1", public=True),
     documented={"langfuse.generation.name": "welcome"},
 )
 

@@ -361,26 +361,11 @@ def test_trace_fields() -> None:
         tags=["a", 1, None, ""],
         trace_metadata={"key": "value"},
         trace_release="r-1",
-        version="v-1",
     ).trace
 
     assert (trace.name, trace.session_id, trace.user_id) == ("checkout", "s-1", "u-1")
-    assert (trace.tags, trace.release, trace.version) == (("a", "1"), "r-1", "v-1")
+    assert (trace.tags, trace.release) == (("a", "1"), "r-1")
     assert json.loads(trace.metadata or "") == {"key": "value"}
-
-
-@pytest.mark.parametrize(
-    ("metadata", "version"),
-    [
-        ({"version": "v"}, "v"),
-        ({"trace_version": "t"}, "t"),
-        ({"version": "v", "trace_version": "t"}, "v"),
-        ({}, None),
-    ],
-)
-def test_version(metadata: dict[str, Any], version: str | None) -> None:
-    """A version is the call's own, else that of its trace."""
-    assert observed(a_call(metadata)).version == version
 
 
 @pytest.mark.parametrize(
@@ -634,19 +619,17 @@ def test_continued_trace() -> None:
     """A continuation changes what it names of the trace, and nothing else."""
     trace = observed(
         existing_trace_id="t-1",
-        update_trace_keys=["input", "trace_metadata", "trace_release", "version"],
+        update_trace_keys=["input", "trace_metadata", "trace_release"],
         trace_name="never",
         trace_user_id="u",
         session_id="s",
         tags=["a"],
-        version="v-2",
         trace_metadata={"k": "new"},
         trace_release="r-2",
     ).trace
 
     assert trace == TraceFields(
         metadata='{"k":"new"}',
-        version="v-2",
         release="r-2",
         input=json.dumps(MESSAGES, separators=(",", ":")),
         is_continued=True,

@@ -17,6 +17,7 @@ from langfuse_otel._litellm.trace import (
     prompt_from,
     prompt_of,
     trace_fields,
+    version_of,
 )
 from langfuse_otel._records import Clues, Defaults, Observation, Parent, Prompt, TraceFields
 
@@ -31,7 +32,7 @@ GIVEN = {
     "trace_public": "true",
     "version": "v0",
 }
-ALL = TraceFields("checkout", "u", "s", ("a", "1"), '{"k":"v"}', "v1", "r1", public=True)
+ALL = TraceFields("checkout", "u", "s", ("a", "1"), '{"k":"v"}', "r1", public=True)
 CONTINUED = TraceFields(is_continued=True)
 
 
@@ -52,7 +53,6 @@ def test_all_fields() -> None:
 @pytest.mark.parametrize(
     ("metadata", "defaults", "expected"),
     [
-        ({"version": "v0"}, Defaults(), TraceFields(version="v0")),
         ({}, Defaults(release="r0"), TraceFields(release="r0")),
         ({"trace_release": "r1"}, Defaults(release="r0"), TraceFields(release="r1")),
         ({"trace_public": "no"}, Defaults(), TraceFields()),
@@ -60,7 +60,7 @@ def test_all_fields() -> None:
         ({"trace_metadata": {}}, Defaults(), TraceFields()),
         ({"trace_name": 10**2_000}, Defaults(), TraceFields(str(10**2_000)[:MAX_NAME])),
     ],
-    ids=["version", "release", "own-release", "private", "text", "empty", "long-name"],
+    ids=["release", "own-release", "private", "text", "empty", "long-name"],
 )
 def test_fields(metadata: dict[str, Any], defaults: Defaults, expected: TraceFields) -> None:
     """What is not said comes from the settings, or is absent."""
@@ -73,8 +73,6 @@ def test_fields(metadata: dict[str, Any], defaults: Defaults, expected: TraceFie
         (None, {}),
         ("trace_user_id", {"user_id": "u"}),
         ("trace_metadata", {"metadata": '{"k":"v"}'}),
-        ("trace_version", {"version": "v1"}),
-        ("version", {"version": "v1"}),
         ("trace_release", {"release": "r1"}),
         ("input", {"input": '"in"'}),
         ("output", {"output": '"out"'}),
@@ -83,9 +81,36 @@ def test_fields(metadata: dict[str, Any], defaults: Defaults, expected: TraceFie
 )
 def test_continued(key: str | None, changed: dict[str, Any]) -> None:
     """Of a continued trace what is named is changed, and nothing else."""
-    metadata = {**GIVEN, "existing_trace_id": "t", "update_trace_keys": [key] if key else None}
+    asked = {"existing_trace_id": "t", "update_trace_keys": [key] if key else None}
 
-    assert fields(metadata) == CONTINUED._replace(**changed)
+    assert fields({**GIVEN, "trace_public": None, **asked}) == CONTINUED._replace(**changed)
+
+
+def test_continued_in_public() -> None:
+    """A public trace stays public for Langfuse if each update says so again: the caller may."""
+    asked = {"existing_trace_id": "t", "trace_public": True}
+
+    assert fields(asked) == CONTINUED._replace(public=True)
+    assert fields({**asked, "trace_public": False}) == CONTINUED
+
+
+@pytest.mark.parametrize(
+    ("metadata", "version"),
+    [
+        ({"version": "v0", "trace_version": "v1"}, "v0"),
+        ({"trace_version": "v1"}, "v1"),
+        ({}, None),
+        ({"existing_trace_id": "t", "version": "v0", "trace_version": "v1"}, "v0"),
+        ({"existing_trace_id": "t", "trace_version": "v1"}, None),
+        ({**GIVEN, "existing_trace_id": "t", "update_trace_keys": ["version"]}, "v0"),
+        ({**GIVEN, "existing_trace_id": "t", "update_trace_keys": ["trace_version"]}, "v1"),
+        ({"existing_trace_id": "t", "version": "v0", "update_trace_keys": "trace_version"}, "v0"),
+    ],
+    ids=["own", "trace", "none", "kept", "not-changed", "own-named", "trace-named", "only-own"],
+)
+def test_version(metadata: dict[str, Any], version: str | None) -> None:
+    """Of the two versions Langfuse reads one: a continued trace takes its own if that is named."""
+    assert version_of(read_call(a_call(metadata), "answer")) == version
 
 
 def test_release_of_a_continued_trace() -> None:
@@ -116,7 +141,7 @@ def test_unknown_source_of_users() -> None:
     assert fields({"trace_user_id": "u"}, Defaults(("nowhere", "metadata"))).user_id == "u"
 
 
-OUTER = TraceFields("outer", "ou", "os", ("o", "a"), '{"o":1}', "ov", "or", public=True)
+OUTER = TraceFields("outer", "ou", "os", ("o", "a"), '{"o":1}', "or", public=True)
 PASSED_ON = Parent(1, 2, trace=OUTER, prompt=Prompt("outer", 1))
 
 

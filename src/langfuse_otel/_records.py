@@ -105,7 +105,6 @@ class TraceFields(NamedTuple):
     session_id: str | None = None
     tags: tuple[str, ...] = ()
     metadata: Json | None = None
-    version: str | None = None
     release: str | None = None
     public: bool | None = None
     input: Json | None = None

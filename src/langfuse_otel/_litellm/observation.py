@@ -19,7 +19,13 @@ from langfuse_otel._litellm.facts import observation_metadata
 from langfuse_otel._litellm.held import content_of
 from langfuse_otel._litellm.redaction import Hidden, hidden_of
 from langfuse_otel._litellm.snapshot import Snapshot, nanoseconds_of
-from langfuse_otel._litellm.trace import MAX_NAME, documented_of, prompt_of, trace_fields
+from langfuse_otel._litellm.trace import (
+    MAX_NAME,
+    documented_of,
+    prompt_of,
+    trace_fields,
+    version_of,
+)
 from langfuse_otel._litellm.trust import distrusted
 from langfuse_otel._litellm.usage import cost_of, usage_of
 from langfuse_otel._privacy.parameters import without_quoting
@@ -76,7 +82,7 @@ def observation_from(taken: Snapshot, ambient: Parent | None, defaults: Defaults
         cost=_cost(call, usage) if kind.has_usage else None,
         level=_level(call),
         status_message=_status_message(call, hidden) if call.failed else None,
-        version=call.text("version") or call.text("trace_version"),
+        version=version_of(call),
         metadata=_metadata(call, retries, hidden),
         prompt=prompt_of(call),
         environment=defaults.environment,

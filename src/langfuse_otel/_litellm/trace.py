@@ -74,22 +74,36 @@ def trace_fields(
         session_id=call.text("session_id"),
         tags=texts_of(call.fields.get("tags")),
         metadata=json_text(_named(trace_metadata)) if trace_metadata else None,
-        version=call.text("trace_version") or call.text("version"),
         release=call.text("trace_release") or defaults.release,
         public=is_true(call.fields.get("trace_public")) or None,
     )
     if not call.text("existing_trace_id"):
         return fields
-    changed = set(texts_of(call.fields.get("update_trace_keys")))
+    changed = _changed(call)
     return TraceFields(
         user_id=fields.user_id if "trace_user_id" in changed else None,
         metadata=fields.metadata if "trace_metadata" in changed else None,
-        version=fields.version if {"trace_version", "version"} & changed else None,
         release=call.text("trace_release") if "trace_release" in changed else None,
+        public=fields.public,
         input=given if "input" in changed else None,
         output=answer if "output" in changed else None,
         is_continued=True,
     )
+
+
+def version_of(call: Call) -> str | None:
+    """The one version that Langfuse reads: the observation's own, else that of its trace.
+
+    Of a continued trace that one comes first if it is to be changed, and does not count otherwise.
+    """
+    own, of_trace = call.text("version"), call.text("trace_version")
+    if not call.text("existing_trace_id"):
+        return own or of_trace
+    return of_trace or own if "trace_version" in _changed(call) else own
+
+
+def _changed(call: Call) -> set[str]:
+    return set(texts_of(call.fields.get("update_trace_keys")))
 
 
 def _named(metadata: object) -> Mapping[str, Any]:
@@ -120,7 +134,6 @@ def completed(observation: Observation) -> Observation:
             session_id=own.session_id or parent.trace.session_id,
             tags=tuple(dict.fromkeys((*parent.trace.tags, *own.tags))),
             metadata=own.metadata or parent.trace.metadata,
-            version=own.version or parent.trace.version,
             release=own.release or parent.trace.release,
             public=own.public or parent.trace.public,
         ),
