@@ -98,6 +98,7 @@ def test_what_is_kept() -> None:
     """Of what decides nothing is kept: no content, no credentials; of what does, its beginning."""
     headers = {"authorization": "Bearer x", "langfuse_trace_id": LONG, "TRACEPARENT": TRACEPARENT}
     body = {"messages": MESSAGES, "litellm_metadata": {"session_id": "s", "trace_id": LONG}}
+    body["litellm_trace_id"] = LONG
     asked = {"note": "n", "generation_id": LONG}
     kwargs = proxied(headers, body, user_api_key_hash="hash", requester_metadata=asked)
     kwargs["litellm_trace_id"] = LONG
@@ -111,7 +112,10 @@ def test_what_is_kept() -> None:
             },
             "proxy_server_request": {
                 "headers": {"langfuse_trace_id": short_text(LONG), "TRACEPARENT": TRACEPARENT},
-                "body": {"litellm_metadata": {"trace_id": short_text(LONG)}},
+                "body": {
+                    "litellm_metadata": {"trace_id": short_text(LONG)},
+                    "litellm_trace_id": short_text(LONG),
+                },
             },
         },
     }

@@ -13,7 +13,7 @@ import pytest
 from langfuse_otel import __version__
 from langfuse_otel._delivery.counts import Stats
 from langfuse_otel._litellm.content import KINDS
-from langfuse_otel._litellm.names import FIELDS
+from langfuse_otel._litellm.names import FIELDS, MODEL_GROUP, OF_A_REQUEST, litellms_in
 from langfuse_otel._litellm.trace import DOCUMENTED
 from langfuse_otel._litellm.usage import _INPUT_PARTS, _OUTPUT_PARTS
 from langfuse_otel._litellm.versions import LITELLM, OPENTELEMETRY
@@ -58,6 +58,19 @@ def test_metadata_names_each_field() -> None:
     page = (ROOT / "docs/metadata.md").read_text().split("## Four inlets")[0]
 
     assert tuple(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == FIELDS
+
+
+def test_metadata_names_what_is_not_kept() -> None:
+    """It has each name that is LiteLLM's in the metadata of calls, of routers and of requests."""
+    page = (ROOT / "docs/metadata.md").read_text().split("## Keys that are not kept")[1]
+    rows = [set(re.findall(r"`([\w*]+)`", row)) for row in page.splitlines() if row.startswith("|")]
+    anywhere, router, request = rows[2], rows[4], rows[5]
+    always, routers = litellms_in({}), litellms_in({MODEL_GROUP: "g"})
+    beginnings = routers.beginnings[len(always.beginnings) :]
+
+    assert anywhere == always.names | {f"{start}*" for start in always.beginnings}
+    assert router == routers.names - always.names | {f"{start}*" for start in beginnings}
+    assert request == {"metadata"} | OF_A_REQUEST.names - always.names
 
 
 def test_documented_names() -> None:

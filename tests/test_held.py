@@ -107,19 +107,22 @@ def test_what_stays_as_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "request_"),
+    ("name", "mark"),
     [
-        ("model_info", None),
-        ("previous_models", None),
-        ("user_api_key_auth", REQUEST),
-        ("usage_object", REQUEST),
+        ("model_info", {}),
+        ("previous_models", {}),
+        ("hidden_params", {}),
+        ("user_api_key_auth", {}),
+        ("deployment", {"model_group": "g"}),
+        ("usage_object", {KEY: "k"}),
+        ("headers", {KEY: "k"}),
     ],
 )
-def test_what_is_litellms(name: str, request_: object) -> None:
+def test_what_is_litellms(name: str, mark: dict[str, str]) -> None:
     """LiteLLM's own objects, which may hold keys or messages, do not wait with the call."""
-    params = {"metadata": {name: [object()], "mine": 1}, "proxy_server_request": request_}
+    params = {"metadata": {**mark, name: [object()], "mine": 1}}
 
-    assert held_params(params)["metadata"] == {"mine": 1}
+    assert held_params(params)["metadata"] == {**mark, "mine": 1}
 
 
 def test_the_whole() -> None:
@@ -238,6 +241,16 @@ NEEDED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "body": (
         params(proxy_server_request=BY_PROXY),
         params(proxy_server_request={**BY_PROXY, "body": {"litellm_metadata": {"mine": "x"}}}),
+    ),
+    "derived": (
+        of_key(session_id="s"),
+        params(
+            metadata={KEY: "k", "session_id": "s"},
+            proxy_server_request={
+                "headers": {"langfuse_session_id": "other"},
+                "body": {"litellm_session_id": "s"},
+            },
+        ),
     ),
     "request": (
         params(metadata={"queue_time_seconds": 1}),

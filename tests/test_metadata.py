@@ -182,18 +182,76 @@ def test_the_rest() -> None:
     assert call_metadata({"metadata": metadata}).rest == {"mine": 1}
 
 
+OWN = {
+    "agent_id": "a",
+    "endpoint": "e",
+    "user_agent": "u",
+    "file_name": "f",
+    "headers": {"x": 1},
+    "api_base": "mine",
+    "max_retries": 3,
+    "langfuse_foo": 1,
+    "litellm_foo": 2,
+    "_routing_x": 1,
+    "_private": 1,
+}
+
+
 def test_callers_own_names() -> None:
     """A name that the proxy uses, too, is the caller's own where there is no proxy."""
-    metadata = {"agent_id": "a", "endpoint": "e", "user_agent": "u", "_private": 1}
+    assert call_metadata({"metadata": OWN}).rest == OWN
 
-    assert call_metadata({"metadata": metadata}).rest == metadata
+
+def test_the_routers_names() -> None:
+    """Where LiteLLM's router writes, its names are not the caller's; elsewhere they are."""
+    written = {"model_group": "g", "api_base": "b", "request_retry_count": 1, "_routing_tags": ()}
+    params = {"metadata": {**written, "headers": {"x": 1}}, "litellm_metadata": {"api_base": "b"}}
+
+    assert call_metadata(params).rest == {"headers": {"x": 1}, "api_base": "b"}
 
 
 def test_the_proxys_names() -> None:
-    """Behind the proxy such a name is the proxy's own."""
-    asked = {"agent_id": "a", "endpoint": "e", "user_agent": "u", "mine": 1}
+    """What a request says is its own, but for LiteLLM's headers, and for who called."""
+    asked = {**OWN, "used_client_oauth_token": False, "user_api_key_alias": "forged"}
+    found = call_metadata(proxied(requester_metadata=asked, user_api_key_hash="h", endpoint="e"))
 
-    assert call_metadata(proxied(requester_metadata=asked)).rest == {"mine": 1}
+    assert found.rest == {key: value for key, value in OWN.items() if key != "headers"}
+
+
+def test_what_the_proxy_adds_to_its_own() -> None:
+    """LiteLLM adds the body's `litellm_metadata` to what it knows: what is not its own is read."""
+    known = {"user_api_key_hash": "h", "agent_id": "a", "session_id": "s", "mine": 1}
+    found = call_metadata(proxied(**known, requester_metadata={"trace_name": "t"}))
+
+    assert found.fields == {"session_id": "s", "trace_name": "t"}
+    assert found.rest == {"mine": 1}
+
+
+@pytest.mark.parametrize("place", ["metadata", "litellm_metadata", "requester_metadata"])
+def test_nothing_of_the_project(place: str) -> None:
+    """What sets a call's project, or may be its key, is no metadata."""
+    names = ("secret_key", "secret", "public_key", "host", "environment", "otlp_auth", "api_token")
+    given = {f"langfuse_{name}": "x" for name in names}
+    params = proxied(requester_metadata=given) if place == "requester_metadata" else {place: given}
+
+    assert call_metadata(params).rest == {}
+
+
+@pytest.mark.parametrize(("name", "of_langfuse"), [("session_id", "s"), ("trace_id", "t")])
+def test_what_litellm_derives(name: str, of_langfuse: str) -> None:
+    """An id that LiteLLM made of other headers, or of a user's, gives way to one of ours."""
+    made, header = {name: "made"}, {f"langfuse-{name}": of_langfuse}
+    body = {f"litellm_{name}": "made"}
+    ways: tuple[dict[str, Any], ...] = (
+        {"user_api_key_hash": "h", **made},
+        {"user_api_key_hash": "h", **made, "requester_metadata": made},
+    )
+    for merged in ways:
+        assert call_metadata(proxied({}, body, **merged)).fields == made
+        assert call_metadata(proxied(header, body, **merged)).fields == {name: of_langfuse}
+        own = {**merged, "requester_metadata": {name: "own"}}
+        assert call_metadata(proxied(header, body, **own)).fields == {name: "own"}
+    assert call_metadata(proxied({}, body, user_api_key_hash="h")).fields == {}
 
 
 def test_two_inlets() -> None:

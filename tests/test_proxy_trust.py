@@ -208,6 +208,47 @@ def test_tags(house: House, route: str) -> None:
     ] * 2
 
 
+@pytest.mark.parametrize("route", ROUTES)
+def test_own_metadata(trusting: House, route: str) -> None:
+    """What a request says of itself arrives under any name but those that say who called."""
+    asked = {"agent_id": "a", "endpoint": "e", "langfuse_own": "l", "user_api_key_alias": "forged"}
+    [span] = trusting.ask("sk-plain", route, {"metadata": {**asked, "headers": {"x": "canary"}}})
+    found = span.json("langfuse.observation.metadata")
+
+    assert (found["agent_id"], found["endpoint"], found["langfuse_own"]) == ("a", "e", "l")
+    assert found["user_api_key_alias"] == "alias"
+    assert "headers" not in found
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_litellm_metadata(trusting: House, route: str) -> None:
+    """What a request says in `litellm_metadata` holds as well."""
+    asked = {"session_id": "own", "trace_name": "named", "mine": "m"}
+    [span] = trusting.ask("sk-plain", route, {"litellm_metadata": asked})
+
+    assert span.attributes["session.id"] == "own"
+    assert span.attributes["langfuse.trace.name"] == "named"
+    assert span.json("langfuse.observation.metadata")["mine"] == "m"
+
+
+CLAUDE = "11111111-2222-3333-4444-555555555555"
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("inlet", ["user_id", "header"])
+def test_what_is_derived(trusting: House, inlet: str, route: str) -> None:
+    """A session of our header's stands before the one that LiteLLM takes from Claude Code."""
+    body, headers = {
+        "user_id": ({"metadata": {"user_id": f"user_a_account__session_{CLAUDE}"}}, {}),
+        "header": ({}, {"x-claude-code-session-id": CLAUDE}),
+    }[inlet]
+    [derived] = trusting.ask("sk-plain", route, body, headers)
+    [explicit] = trusting.ask("sk-plain", route, body, {**headers, "langfuse-session-id": "own"})
+
+    assert derived.attributes["session.id"] == CLAUDE
+    assert explicit.attributes["session.id"] == "own"
+
+
 def test_ids_of_other_keys(distrusting: House) -> None:
     """A request that is not trusted cannot enter the trace of another key's by its id."""
     headers = {"x-litellm-call-id": "the-call", "x-litellm-trace-id": "the-trace"}

@@ -51,7 +51,10 @@ def _request(request: object) -> dict[str, Any]:
     body = mapping_of(given.get("body"))
     return {
         "headers": _short_headers(given.get("headers")),
-        "body": {"litellm_metadata": decisive(body.get("litellm_metadata"))},
+        "body": {
+            "litellm_metadata": decisive(body.get("litellm_metadata")),
+            "litellm_trace_id": _short_id(body.get("litellm_trace_id")),
+        },
     }
 
 

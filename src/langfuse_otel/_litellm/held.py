@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from langfuse_otel._litellm.names import IDENTITY_FACTS, KNOWN, NAMES, PROXYS, ROUTERS, is_foreign
+from langfuse_otel._litellm.names import (
+    IDENTITY_FACTS,
+    KNOWN,
+    MODEL_GROUP,
+    NAMES,
+    REQUESTERS,
+    is_foreign,
+    litellms_in,
+)
 from langfuse_otel._litellm.redaction import REDACTED
 from langfuse_otel._text import json_text, text_in
 from langfuse_otel._values import UNCHANGEABLE, mapping_of, part
@@ -46,6 +54,8 @@ _CALL = (
 )
 # ... of its `litellm_params`, beside the metadata ...
 _PARAMS = ("_langfuse_masking_function", "api_base")
+# ... of the body of a request ...
+_BODY = ("litellm_metadata", "litellm_session_id", "litellm_trace_id")
 # ... of its `standard_logging_object` ...
 _PAYLOAD = ("api_base", "cost_breakdown", "end_user", "id", "model_group", "trace_id")
 # ... and of the metadata there.
@@ -55,13 +65,17 @@ _IDENTITY = (
     "prompt_management_metadata",
 )
 
-# Where the proxy keeps what the request's body says.
-REQUESTERS = "requester_metadata"
-
 # Of values that could be changed: Langfuse's object for a prompt, and what is read of LiteLLM's own.
 # The rest of its own objects there may hold keys, and the messages of earlier attempts.
 _AS_IT_IS = frozenset(
-    {"inherited_tags", "langfuse_prompt", "prompt", "user_api_key_auth_metadata", *KNOWN}
+    {
+        "inherited_tags",
+        "langfuse_prompt",
+        MODEL_GROUP,
+        "prompt",
+        "user_api_key_auth_metadata",
+        *KNOWN,
+    }
 )
 
 
@@ -188,10 +202,7 @@ def _request(request: object) -> dict[str, Any] | None:
     if not given:
         return None
     body = mapping_of(given.get("body"))
-    return {
-        "headers": given.get("headers"),
-        "body": {"litellm_metadata": body.get("litellm_metadata")},
-    }
+    return {"headers": given.get("headers"), "body": _chosen(body, _BODY)}
 
 
 def _chosen(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -201,15 +212,15 @@ def _chosen(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _inlets(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    own = PROXYS if params.get("proxy_server_request") else ROUTERS
-    return {name: _held(inlet, own) for name in INLETS if (inlet := mapping_of(params.get(name)))}
+    return {name: _held(inlet) for name in INLETS if (inlet := mapping_of(params.get(name)))}
 
 
-def _held(inlet: Mapping[str, Any], own: frozenset[str]) -> dict[str, Any]:
+def _held(inlet: Mapping[str, Any]) -> dict[str, Any]:
+    litellms = litellms_in(inlet)
     taken: dict[str, Any] = {}
     for name, value in dict(inlet).items():
         if isinstance(value, UNCHANGEABLE) or name in _AS_IT_IS:
             taken[name] = value
-        elif name in NAMES or name == REQUESTERS or not is_foreign(name, own):
+        elif name in NAMES or name == REQUESTERS or not is_foreign(name, litellms):
             taken[name] = Held(json_text(value))
     return taken

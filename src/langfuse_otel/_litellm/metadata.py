@@ -3,13 +3,13 @@
 What an operator pinned to a key or team wins over the metadata of the request's body, that over
 `litellm_metadata`, and that over `langfuse_*` headers. LiteLLM's proxy (1.106) writes what it knows
 of key and team, `user_api_key_*`, into one of its two dictionaries, and takes such names out of what
-a request brings.
+a request brings. The `litellm_metadata` of a request it adds to that dictionary.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -21,10 +21,12 @@ from langfuse_otel._litellm.names import (
     KEY,
     KNOWN,
     NAMES,
+    OF_A_REQUEST,
     PREFIX,
-    PROXYS,
-    ROUTERS,
+    REQUESTERS,
+    Litellms,
     is_foreign,
+    litellms_in,
 )
 from langfuse_otel._text import json_text
 from langfuse_otel._values import UNCHANGEABLE, mapping_of
@@ -48,6 +50,10 @@ _DECISIVE = frozenset(
 )
 
 
+# A dictionary of metadata, and which of its names are LiteLLM's.
+Inlet = tuple[Mapping[str, Any], Litellms]
+
+
 class CallMetadata(NamedTuple):
     """`fields` by their names in `FIELDS`; `rest` is everything else that the caller gave.
 
@@ -69,15 +75,15 @@ def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
     request = mapping_of(params.get("proxy_server_request"))
     known = _known(params)
     inlets = _proxy_inlets(params, request, known) if request else _sdk_inlets(params)
-    foreign = PROXYS if request else ROUTERS
     fields: dict[str, Any] = {}
     rest: dict[str, Any] = {}
-    for inlet in map(dict, filter(None, inlets)):
+    for given, litellms in inlets:
+        inlet = dict(given)
         fields |= _fields(inlet)
         rest |= {
             key: opened(value)
             for key, value in inlet.items()
-            if value is not None and key not in NAMES and not is_foreign(key, foreign)
+            if value is not None and key not in NAMES and not is_foreign(key, litellms)
         }
     pinned = _pinned(known) if known else {}
     settled = _settled(fields, pinned, known)
@@ -117,14 +123,16 @@ def decisive(metadata: object) -> dict[str, Any]:
     return {k: short_text(v) if isinstance(v := given[k], str) else v for k in names}
 
 
-def _sdk_inlets(params: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+def _sdk_inlets(params: Mapping[str, Any]) -> Iterator[Inlet]:
     """The weakest first."""
-    return mapping_of(params.get("litellm_metadata")), mapping_of(params.get("metadata"))
+    for name in ("litellm_metadata", "metadata"):
+        if inlet := mapping_of(params.get(name)):
+            yield inlet, litellms_in(inlet)
 
 
 def _proxy_inlets(
     params: Mapping[str, Any], request: Mapping[str, Any], known: Mapping[str, Any]
-) -> tuple[Mapping[str, Any], ...]:
+) -> Iterator[Inlet]:
     """The weakest first.
 
     LiteLLM keeps the body's metadata as `requester_metadata` and adds its own to the dictionary
@@ -132,15 +140,35 @@ def _proxy_inlets(
     """
     merged = {**mapping_of(params.get("litellm_metadata")), **mapping_of(params.get("metadata"))}
     body = mapping_of(request.get("body"))
+    asked = mapping_of(opened(merged.get(REQUESTERS)))
     tags = _tags(opened((known or merged).get("tags")), known.get("inherited_tags"))
-    return (
-        from_headers(mapping_of(request.get("headers"))),
-        mapping_of(body.get("litellm_metadata")),
-        {
-            **mapping_of(opened(merged.get("requester_metadata"))),
-            **({"tags": tags} if tags else {}),
-        },
-    )
+    derived = _derived(body, (known, asked))
+    yield derived, OF_A_REQUEST
+    yield from_headers(mapping_of(request.get("headers"))), OF_A_REQUEST
+    for inlet in (mapping_of(body.get("litellm_metadata")), known):
+        yield _without(derived, inlet), litellms_in(inlet)
+    yield _without(derived, {**asked, **({"tags": tags} if tags else {})}), OF_A_REQUEST
+
+
+def _derived(body: Mapping[str, Any], inlets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The ids that LiteLLM made of other headers, or of Anthropic's `user_id`.
+
+    It writes them among the request's metadata, and into the body by another name.
+    """
+    made = {name: body.get(f"litellm_{name}") for name in ("session_id", "trace_id")}
+    return {
+        name: made_of
+        for name, made_of in made.items()
+        if made_of and any(inlet.get(name) == made_of for inlet in inlets)
+    }
+
+
+def _without(derived: Mapping[str, Any], inlet: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a request says itself."""
+    if not derived:
+        return inlet
+    said = dict(inlet).items()
+    return {key: value for key, value in said if key not in derived or value != derived[key]}
 
 
 def _tags(put_together: Any, inherited: Any) -> Any:

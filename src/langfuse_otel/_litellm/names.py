@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 # Fields that mean something to Langfuse. Each may be written with the prefix `langfuse_`, too.
 FIELDS = (
     "generation_name",
@@ -35,6 +40,9 @@ IDENTITY = "user_api_key"
 KEY = "user_api_key_hash"
 KNOWN = frozenset({KEY, "user_api_key_metadata", "user_api_key_team_metadata"})
 
+# Where it keeps what the request's body says.
+REQUESTERS = "requester_metadata"
+
 # What it says of the key, team and user of a request: names, never the key.
 IDENTITY_FACTS = frozenset(
     {
@@ -56,64 +64,97 @@ IDENTITY_FACTS = frozenset(
 _ALIASES = {"langfuse_user_id": "trace_user_id", "langfuse_public": "trace_public"}
 NAMES = {name: name for name in FIELDS} | {PREFIX + name: name for name in FIELDS} | _ALIASES
 
-# What LiteLLM's router and SDK put into the caller's metadata ...
-ROUTERS = frozenset(
-    {
+
+class Litellms(NamedTuple):
+    """Which names in a dictionary of metadata are LiteLLM's: these, and what begins with those."""
+
+    names: frozenset[str]
+    beginnings: tuple[str, ...]
+
+
+# What LiteLLM (1.106) writes into the metadata of any call, and what may hold keys or messages. Who
+# called is nobody's to say but the proxy's.
+_ANYWHERE = Litellms(
+    frozenset(
+        {
+            "file_checksum",
+            "hidden_params",
+            "llm_api_timing_windows",
+            "model_info",
+            "previous_models",
+            "standard_logging_guardrail_information",
+        }
+    ),
+    (IDENTITY, "user_api_end_user"),
+)
+# What its proxy writes into a request's own metadata before it puts them aside.
+OF_A_REQUEST = Litellms(
+    _ANYWHERE.names | {"headers", "used_client_oauth_token"}, _ANYWHERE.beginnings
+)
+# What its router writes beside that, where it names the group of the model ...
+MODEL_GROUP = "model_group"
+_OF_THE_ROUTER = Litellms(
+    _ANYWHERE.names
+    | {
         "api_base",
         "attempted_fallbacks",
         "attempted_retries",
         "caching_groups",
         "deployment",
         "deployment_model_name",
-        "file_checksum",
-        "file_name",
-        "headers",
-        "hidden_params",
-        "llm_api_timing_windows",
         "max_retries",
-        "model_group",
+        MODEL_GROUP,
         "model_group_alias",
         "model_group_size",
-        "model_info",
         "original_model_group",
-        "previous_models",
-        "standard_logging_guardrail_information",
-    }
+        "request_retry_count",
+    },
+    (*_ANYWHERE.beginnings, "litellm_", "_litellm_", "_routing_"),
 )
-# ... and its proxy beside that.
-PROXYS = ROUTERS | {
-    "actor_agent_id",
-    "agent_execution_mode",
-    "agent_id",
-    "applied_guardrails",
-    "billing_agent_id",
-    "caller_tags",
-    "endpoint",
-    "global_max_parallel_requests",
-    "guardrails",
-    "inherited_tags",
-    "queue_time_seconds",
-    "requester_custom_headers",
-    "requester_ip_address",
-    "requester_metadata",
-    "spend_logs_metadata",
-    "target_agent_id",
-    "usage_object",
-    "used_client_oauth_token",
-    "user_agent",
-    "verified_human_user_id",
-}
-# What begins with these is LiteLLM's, or may be a credential of ours.
-_RESERVED_PREFIXES = (
-    "litellm_",
-    "_litellm_",
-    "_routing_",
-    IDENTITY,
-    "user_api_end_user",
-    PREFIX,
+# ... and its proxy, where it says who called.
+_OF_THE_PROXY = Litellms(
+    OF_A_REQUEST.names
+    | _OF_THE_ROUTER.names
+    | {
+        "actor_agent_id",
+        "agent_execution_mode",
+        "agent_id",
+        "applied_guardrails",
+        "billing_agent_id",
+        "caller_tags",
+        "endpoint",
+        "global_max_parallel_requests",
+        "guardrails",
+        "inherited_tags",
+        "queue_time_seconds",
+        "requester_custom_headers",
+        "requester_ip_address",
+        REQUESTERS,
+        "spend_logs_metadata",
+        "target_agent_id",
+        "usage_object",
+        "user_agent",
+        "verified_human_user_id",
+    },
+    _OF_THE_ROUTER.beginnings,
 )
+_OF_WHO_CALLED = KNOWN | {"user_api_key", REQUESTERS}
+
+# Of the names that begin like our fields, those that set the project of a call.
+_SETTINGS = frozenset({"langfuse_environment", "langfuse_host"})
+_SECRET = ("auth", "key", "password", "secret", "token")
 
 
-def is_foreign(key: object, foreign: frozenset[str]) -> bool:
-    """Whether a name is LiteLLM's, whose own names in that place are `foreign`."""
-    return key in foreign or str(key).startswith(_RESERVED_PREFIXES)
+def litellms_in(inlet: Mapping[str, Any]) -> Litellms:
+    """Return which names are LiteLLM's in a dictionary that its router or proxy may write into."""
+    if not _OF_WHO_CALLED.isdisjoint(inlet):
+        return _OF_THE_PROXY
+    return _OF_THE_ROUTER if MODEL_GROUP in inlet else _ANYWHERE
+
+
+def is_foreign(key: object, litellms: Litellms) -> bool:
+    """Whether a name is none of the caller's: one of LiteLLM's, or of our own settings."""
+    name = str(key)
+    if name.startswith(PREFIX):
+        return name in _SETTINGS or any(word in name for word in _SECRET)
+    return name in litellms.names or name.startswith(litellms.beginnings)
