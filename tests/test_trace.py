@@ -227,6 +227,8 @@ MANAGED = {"prompt_management_metadata": {"prompt_id": "managed", "prompt_versio
         ({"prompt_name": "n", "prompt_version": 2}, {"prompt_id": "x"}, Prompt("n", 2)),
         ({"prompt": "n", "prompt_version": "2"}, {}, Prompt("n", 2)),
         ({"prompt_name": "n"}, {"prompt_id": "x", "prompt_version": 3}, Prompt("x", 3)),
+        ({"prompt": {**OWN, "is_fallback": True}}, {}, None),
+        ({"prompt": SimpleNamespace(**OWN, is_fallback=True)}, {}, None),
         ({}, {"standard_logging_object": {"metadata": MANAGED}}, Prompt("managed", 4)),
         ({"prompt": {"name": "own"}}, {"prompt_id": "x", "prompt_version": 3}, Prompt("x", 3)),
         ({}, {"prompt_id": "x"}, None),

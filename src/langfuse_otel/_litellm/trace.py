@@ -142,7 +142,7 @@ def completed(observation: Observation) -> Observation:
 
 def prompt_of(call: Call) -> Prompt | None:
     """The prompt that was used: Langfuse's object, a dictionary, name and version, or LiteLLM's."""
-    return next(filter(None, (prompt_named(*one) for one in _prompts(call))), None)
+    return next(filter(None, _prompts(call)), None)
 
 
 def prompt_from(given: object) -> Prompt | None:
@@ -162,18 +162,18 @@ def prompt_named(name: object, version: object) -> Prompt | None:
     return Prompt(clean(name), number)
 
 
-def _prompts(call: Call) -> Iterator[tuple[object, object]]:
-    """Names and versions in the order in which they win."""
+def _prompts(call: Call) -> Iterator[Prompt | None]:
+    """What each place names, in the order in which they win."""
     given = call.fields.get("prompt")
     if given is not None:
-        yield part(given, "name"), part(given, "version")
+        yield prompt_from(given)
     if "prompt_version" in call.fields:
-        yield call.fields.get("prompt_name") or given, call.fields["prompt_version"]
+        yield prompt_named(call.fields.get("prompt_name") or given, call.fields["prompt_version"])
     if (named := call.kwargs.get("prompt_id")) is not None:
-        yield named, call.kwargs.get("prompt_version")
+        yield prompt_named(named, call.kwargs.get("prompt_version"))
     managed = mapping_of(call.payload.get("metadata")).get("prompt_management_metadata")
     if managed:
-        yield part(managed, "prompt_id"), part(managed, "prompt_version")
+        yield prompt_named(part(managed, "prompt_id"), part(managed, "prompt_version"))
 
 
 def _whole_number(value: object) -> int | None:
