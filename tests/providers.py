@@ -80,6 +80,33 @@ def openai(usage: Json) -> Answer:
     )
 
 
+def response(usage: Json, reason: str) -> Answer:
+    """OpenAI's Responses API: an answer that ends early, and why."""
+    content = [{"type": "output_text", "text": TEXT, "annotations": []}]
+    message = {"type": "message", "id": "msg_1", "role": "assistant", "status": "incomplete"}
+    whole = {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1_700_000_000,
+        "model": "upstream",
+        "status": "incomplete",
+        "incomplete_details": {"reason": reason},
+        "output": [{**message, "content": content}],
+        "usage": usage,
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+    }
+    begun = {**whole, "status": "in_progress", "incomplete_details": None, "output": []}
+    return Answer(
+        whole,
+        _named(
+            {"type": "response.created", "response": begun},
+            {"type": "response.incomplete", "response": whole},
+        ),
+    )
+
+
 def anthropic(usage: Json) -> Answer:
     """Anthropic's messages: a stream gives the split of cache writes with its first event only."""
     message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "upstream"}

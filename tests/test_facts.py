@@ -85,10 +85,15 @@ def test_facts(kwargs: dict[str, Any], expected: dict[str, Any]) -> None:
             {"choices": [{"finish_reason": None}, {"finish_reason": "length"}]},
             {"finish_reasons": ["length"]},
         ),
+        (
+            {"incomplete_details": {"reason": "max_output_tokens"}},
+            {"finish_reasons": ["max_output_tokens"]},
+        ),
+        ({"incomplete_details": None}, {}),
         ({"choices": "stop"}, {}),
         (SimpleNamespace(choices=None), {}),
     ],
-    ids=["response", "dict", "text", "nothing"],
+    ids=["response", "dict", "cut", "whole", "text", "nothing"],
 )
 def test_facts_of_the_response(response: object, expected: dict[str, Any]) -> None:
     """Id, model and the reasons for which it ended are read from a response."""

@@ -582,6 +582,27 @@ def test_no_price(langfuse: Collector) -> None:
     assert "langfuse.observation.cost_details" not in span.attributes
 
 
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_response_that_is_cut(langfuse: Collector, is_streamed: bool) -> None:
+    """Why an answer of the Responses API ended early is told, as it is of the other ones."""
+    usage = {"input_tokens": 7, "output_tokens": 9, "total_tokens": 16}
+    with Provider(providers.response(usage, "max_output_tokens")) as provider:
+        answer = litellm.responses(
+            model="openai/gpt-5",
+            input="hi",
+            api_base=f"{provider.root}/v1",
+            api_key="made-up",
+            max_retries=0,
+            stream=is_streamed,
+        )
+        if is_streamed:
+            assert list(answer)
+    assert langfuse_otel.flush(20)
+    [span] = langfuse.spans
+
+    assert span.json("langfuse.observation.metadata")["finish_reasons"] == ["max_output_tokens"]
+
+
 def test_paths() -> None:
     """LiteLLM asks each provider where the provider listens: its own transformation ran."""
     asked = {}

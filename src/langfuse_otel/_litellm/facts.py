@@ -54,9 +54,12 @@ def observation_metadata(
 
 def _finish_reasons(response: object) -> list[str]:
     choices = part(response, "choices")
-    if not isinstance(choices, list):
-        return []
-    return [reason for c in choices if (reason := text_of(part(c, "finish_reason")))]
+    reasons = (
+        [part(choice, "finish_reason") for choice in choices]
+        if isinstance(choices, list)
+        else [part(part(response, "incomplete_details"), "reason")]
+    )
+    return [reason for one in reasons if (reason := text_of(one))]
 
 
 def _mcp_call(call: Call) -> object:

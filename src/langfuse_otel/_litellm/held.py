@@ -132,15 +132,20 @@ def held_answer(response: object, kwargs: Mapping[str, Any]) -> dict[str, Any] |
     """Return what is read later of a response, beside what it says; None where there is none."""
     if response is None:
         return None
-    choices = part(response, "choices")
     return {
         "id": part(response, "id"),
         "model": part(response, "model"),
         "usage": _usage(response, mapping_of(kwargs.get("standard_logging_object"))),
-        "choices": [{"finish_reason": part(choice, "finish_reason")} for choice in choices]
-        if isinstance(choices, list)
-        else None,
+        **_ending(response),
     }
+
+
+def _ending(response: object) -> dict[str, Any]:
+    """Why it ended: of choices each says it, of the Responses API one that ended early."""
+    choices = part(response, "choices")
+    if isinstance(choices, list):
+        return {"choices": [{"finish_reason": part(one, "finish_reason")} for one in choices]}
+    return {"incomplete_details": part(response, "incomplete_details")}
 
 
 def held_content(value: object) -> Json | Long | None:
