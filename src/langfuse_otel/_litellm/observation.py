@@ -95,13 +95,14 @@ def observation_from(taken: Snapshot, ambient: Parent | None, defaults: Defaults
 def unread_observation_of(observation: Observation) -> Observation:
     """Return the observation of a stream that nobody read to its end.
 
-    The provider reports usage with the last chunk; before that LiteLLM counts what has come.
+    The provider reports usage with the last chunk; before that LiteLLM counts what has come, and
+    makes up why it ended.
     """
+    known = json.loads(observation.metadata or "{}")
+    known.pop("finish_reasons", None)
     facts = {"stream": "not read to its end", "usage_is_estimated": True}
     return observation._replace(
-        level="WARNING",
-        status_message=UNREAD,
-        metadata=json_text({**json.loads(observation.metadata or "{}"), **facts}),
+        level="WARNING", status_message=UNREAD, metadata=json_text({**known, **facts})
     )
 
 
