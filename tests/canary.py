@@ -54,6 +54,9 @@ CALLS: dict[str, Callable[[str], Arguments]] = {
         "tool_choice": {"type": "function", "function": {"name": "look"}},
         "response_format": {"type": "json_schema", "json_schema": SCHEMA},
         "stop": [SECRET],
+        "web_search_options": {
+            "user_location": {"type": "approximate", "approximate": {"city": SECRET}}
+        },
         "api_base": f"{base}/v1",
     },
     "text_completion": lambda base: {

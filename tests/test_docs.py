@@ -17,6 +17,7 @@ from langfuse_otel._litellm.names import FIELDS, MODEL_GROUP, OF_A_REQUEST, lite
 from langfuse_otel._litellm.trace import DOCUMENTED
 from langfuse_otel._litellm.usage import _INPUT_PARTS, _OUTPUT_PARTS
 from langfuse_otel._litellm.versions import LITELLM, OPENTELEMETRY
+from langfuse_otel._privacy.parameters import MODEL_PARAMETERS, QUOTING
 from langfuse_otel._spans.attributes import attributes_of
 from langfuse_otel.dev._store import Store
 from programs import code_of, run_program
@@ -85,6 +86,22 @@ def test_mapping_names_each_attribute() -> None:
     in_tables = set(re.findall(r"\| `([\w.]+)` \|$", MAPPING, re.MULTILINE))
 
     assert set(attributes_of(FULL, is_orphan=True)) - in_tables == set()
+
+
+@pytest.mark.parametrize(
+    ("page", "before", "names"),
+    [
+        ("mapping", "These are the parameters:", MODEL_PARAMETERS),
+        ("redaction", "Of the model parameters", QUOTING),
+    ],
+    ids=["kept", "hidden"],
+)
+def test_pages_name_each_parameter(page: str, before: str, names: frozenset[str]) -> None:
+    """The parameters that are kept are listed, and those that are hidden with the input."""
+    text = " ".join((ROOT / f"docs/{page}.md").read_text().split())
+    listed = text.partition(before)[2].partition(".")[0]
+
+    assert re.findall(r"`(\w+)`", listed) == sorted(names)
 
 
 def test_mapping_names_each_bucket() -> None:

@@ -160,6 +160,16 @@ def test_present_parameters() -> None:
     }
 
 
+def test_parameters_of_a_transcription() -> None:
+    """LiteLLM has those of a transcription in the request alone."""
+    sent = {"file": ("a.wav", b"1234"), "temperature": 0.1, "language": "en"}
+    changes: dict[str, Any] = {"additional_args": {"complete_input_dict": sent}}
+    spoken = a_call(call_type="atranscription", **changes)
+
+    assert observed(spoken).model_parameters == '{"language":"en","temperature":0.1}'
+    assert observed(a_call(**changes)).model_parameters is None
+
+
 def test_no_parameters() -> None:
     """A call without parameters that shape its answer has none."""
     assert observed(a_call(optional_params={"extra_headers": {}})).model_parameters is None
@@ -167,8 +177,16 @@ def test_no_parameters() -> None:
 
 @pytest.mark.parametrize(
     ("given", "shown"),
-    [({"temperature": 0.5, "stop": ["a"]}, '{"temperature":0.5}'), ({"stop": ["a"]}, None)],
-    ids=["some", "all"],
+    [
+        ({"temperature": 0.5, "stop": ["a"]}, '{"temperature":0.5}'),
+        ({"stop": ["a"]}, None),
+        (
+            {"text": {"format": {"type": "json_schema"}}, "truncation": "auto"},
+            '{"truncation":"auto"}',
+        ),
+        ({"web_search_options": {"user_location": {}}, "store": True}, '{"store":true}'),
+    ],
+    ids=["some", "all", "text", "web-search"],
 )
 def test_parameters_of_hidden_input(given: dict[str, Any], shown: str | None) -> None:
     """Where the input is hidden, so are parameters that quote it, and no others."""

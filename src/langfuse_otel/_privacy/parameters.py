@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 MODEL_PARAMETERS = frozenset(
     {
         "audio",
+        "background",
         "dimensions",
         "encoding_format",
         "frequency_penalty",
+        "language",
         "logit_bias",
         "logprobs",
         "max_completion_tokens",
         "max_output_tokens",
         "max_tokens",
+        "max_tool_calls",
         "min_p",
         "modalities",
         "n",
+        "output_format",
         "parallel_tool_calls",
         "presence_penalty",
         "quality",
@@ -38,23 +42,28 @@ MODEL_PARAMETERS = frozenset(
         "seed",
         "service_tier",
         "size",
+        "speed",
         "stop",
+        "store",
         "style",
         "temperature",
+        "text",
         "thinking",
         "tool_choice",
         "top_k",
         "top_logprobs",
         "top_n",
         "top_p",
+        "truncation",
         "verbosity",
         "voice",
+        "web_search_options",
     }
 )
 
 
-# Those that hold what the caller wrote: texts, schemas, the names of tools.
-QUOTING = frozenset({"response_format", "stop", "tool_choice"})
+# Those that hold what the caller wrote: texts, schemas, the names of tools, places.
+QUOTING = frozenset({"response_format", "stop", "text", "tool_choice", "web_search_options"})
 
 
 def _chosen(container: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,9 +72,20 @@ def _chosen(container: Mapping[str, Any]) -> dict[str, Any]:
 
 def model_parameters(kwargs: Mapping[str, Any]) -> Json | None:
     """Return those of the parameters that were given, also 0 and false, as JSON text."""
-    given = {**_chosen(kwargs), **_chosen(mapping_of(kwargs.get("optional_params")))}
+    given = {
+        **_chosen(_sent(kwargs)),
+        **_chosen(kwargs),
+        **_chosen(mapping_of(kwargs.get("optional_params"))),
+    }
     found = {name: value for name, value in sorted(given.items()) if value is not None}
     return json_text(found) if found else None
+
+
+def _sent(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The request for a transcription: LiteLLM (1.106) has its parameters nowhere else."""
+    if kwargs.get("call_type") not in ("transcription", "atranscription"):
+        return {}
+    return mapping_of(mapping_of(kwargs.get("additional_args")).get("complete_input_dict"))
 
 
 def without_quoting(parameters: Json | None) -> Json | None:
