@@ -156,7 +156,14 @@ def _vectors(response: object) -> object:
     if not isinstance(data, list):
         return response
     first = part(data[0], "embedding") if data else None
-    return {"count": len(data), "dimensions": len(first) if isinstance(first, list) else None}
+    return {"count": len(data), "dimensions": _dimensions(first)}
+
+
+def _dimensions(vector: object) -> int | None:
+    """Of numbers, or of base64, which has four characters for three bytes, of four for a number."""
+    if isinstance(vector, str):
+        return len(vector) * 3 // 16
+    return len(vector) if isinstance(vector, list) else None
 
 
 def _session(events: object) -> object:
