@@ -458,19 +458,22 @@ def test_other_metadata() -> None:
 
 def test_litellms_own_metadata_is_left_out() -> None:
     """What proxy and router add to the metadata is not the caller's."""
-    metadata = {
+    ours = {
         "mine": 1,
-        "headers": {"authorization": "secret"},
-        "user_api_key": "sk-secret",
-        "user_api_key_auth": object(),
         "hidden_params": {},
         "previous_models": [{"api_key": "secret"}],
         "langfuse_secret_key": "sk-lf-secret",
     }
-    found = observed(a_call(metadata)).metadata or ""
+    proxys = {
+        "headers": {"authorization": "secret"},
+        "user_api_key": "sk-secret",
+        "user_api_key_auth": object(),
+    }
+    routers = observed(a_call({**ours, "model_group": "g"})).metadata or ""
 
-    assert "secret" not in found
-    assert json.loads(found)["mine"] == 1
+    assert "secret" not in routers
+    assert json.loads(routers)["mine"] == 1
+    assert "secret" not in (observed(a_call({**ours, **proxys})).metadata or "")
 
 
 def test_proxy_metadata() -> None:

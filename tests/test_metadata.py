@@ -218,10 +218,20 @@ def test_the_proxys_names() -> None:
     assert found.rest == {key: value for key, value in OWN.items() if key != "headers"}
 
 
-def test_what_the_proxy_adds_to_its_own() -> None:
-    """LiteLLM adds the body's `litellm_metadata` to what it knows: what is not its own is read."""
-    known = {"user_api_key_hash": "h", "agent_id": "a", "session_id": "s", "mine": 1}
-    found = call_metadata(proxied(**known, requester_metadata={"trace_name": "t"}))
+@pytest.mark.parametrize("place", ["metadata", "litellm_metadata", "body"])
+def test_what_the_proxy_adds_to_its_own(place: str) -> None:
+    """LiteLLM adds the body's `litellm_metadata` to what it knows; its guardrails add what they find.
+
+    So the fields are read there, and no other name is.
+    """
+    known = {"user_api_key_hash": "h", "session_id": "s", "pii_tokens": {"<PERSON>": "Ada"}}
+    asked = {"requester_metadata": {"trace_name": "t", "mine": 1}}
+    params: dict[str, Any] = {
+        "metadata": proxied(**known, **asked),
+        "litellm_metadata": {**proxied(), "litellm_metadata": {**known, **asked}},
+        "body": proxied(body={"litellm_metadata": known}, **asked),
+    }[place]
+    found = call_metadata(params)
 
     assert found.fields == {"session_id": "s", "trace_name": "t"}
     assert found.rest == {"mine": 1}

@@ -3,7 +3,8 @@
 What an operator pinned to a key or team wins over the metadata of the request's body, that over
 `litellm_metadata`, and that over `langfuse_*` headers. LiteLLM's proxy (1.106) writes what it knows
 of key and team, `user_api_key_*`, into one of its two dictionaries, and takes such names out of what
-a request brings. The `litellm_metadata` of a request it adds to that dictionary.
+a request brings. A request's `litellm_metadata` it adds to that one, and its guardrails write there
+what they find: of it the fields are read, and nothing else.
 """
 
 from __future__ import annotations

@@ -111,33 +111,8 @@ _OF_THE_ROUTER = Litellms(
     },
     (*_ANYWHERE.beginnings, "litellm_", "_litellm_", "_routing_"),
 )
-# ... and its proxy, where it says who called.
-_OF_THE_PROXY = Litellms(
-    OF_A_REQUEST.names
-    | _OF_THE_ROUTER.names
-    | {
-        "actor_agent_id",
-        "agent_execution_mode",
-        "agent_id",
-        "applied_guardrails",
-        "billing_agent_id",
-        "caller_tags",
-        "endpoint",
-        "global_max_parallel_requests",
-        "guardrails",
-        "inherited_tags",
-        "queue_time_seconds",
-        "requester_custom_headers",
-        "requester_ip_address",
-        REQUESTERS,
-        "spend_logs_metadata",
-        "target_agent_id",
-        "usage_object",
-        "user_agent",
-        "verified_human_user_id",
-    },
-    _OF_THE_ROUTER.beginnings,
-)
+# ... and its proxy, where it says who called: any name, for its guardrails write there what they find.
+_OF_THE_PROXY = Litellms(frozenset(), ("",))
 _OF_WHO_CALLED = KNOWN | {"user_api_key", REQUESTERS}
 
 # Of the names that begin like our fields, those that set the project of a call.
