@@ -86,6 +86,14 @@ print(child.wait(20), len(asked))
 signal.raise_signal(signal.SIGTERM)
 print(len(asked))
 """
+RAISED_IN_A_THREAD = """
+import threading
+signal.signal(signal.SIGTERM, lambda number, frame: None)
+litellm.completion(**call())
+os.kill(os.getpid(), signal.SIGTERM)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+threading.Thread(target=signal.raise_signal, args=[signal.SIGTERM]).start()
+"""
 FORKED = """
 def forked(work):
     child = os.fork()
@@ -211,6 +219,13 @@ def test_sigterm_of_a_program_that_lives_on(collector: Collector) -> None:
     run = run_program(CALLS + LIVES_ON, collector, **LATE)
 
     assert run.stdout.split() == [str(-signal.SIGTERM), "1", "2"], run.stderr
+
+
+def test_sigterm_raised_in_a_thread(collector: Collector) -> None:
+    """What another thread raises is not held back: that thread may end before it is released."""
+    run = run_program(CALLS + RAISED_IN_A_THREAD, collector, **LATE)
+
+    assert run.returncode == -signal.SIGTERM, run.stderr
 
 
 def test_sigterm_left_alone(collector: Collector) -> None:

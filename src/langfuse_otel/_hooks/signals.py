@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # What stood before ours, None while ours does not stand.
 _previous: Any = None
+
+# Python's own, for which ours stands from the first SIGTERM on.
 _raise_signal = signal.raise_signal
 
 
