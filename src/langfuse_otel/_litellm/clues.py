@@ -53,7 +53,7 @@ def _request(request: object) -> dict[str, Any]:
         "headers": _short_headers(given.get("headers")),
         "body": {
             "litellm_metadata": decisive(body.get("litellm_metadata")),
-            "litellm_trace_id": _short_id(body.get("litellm_trace_id")),
+            "litellm_trace_id": short_text_of(body.get("litellm_trace_id")),
         },
     }
 
