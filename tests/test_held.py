@@ -24,6 +24,7 @@ from langfuse_otel._litellm.held import (
     held,
     held_answer,
     held_content,
+    held_metadata,
     held_whole,
     opened,
     size_of,
@@ -45,7 +46,8 @@ REQUEST = {"headers": {}, "body": {}}
 
 def held_params(params: dict[str, Any]) -> dict[str, Any]:
     """Return what is held of LiteLLM's `litellm_params`."""
-    found: dict[str, Any] = held({"litellm_params": params})["litellm_params"]
+    kwargs = {"litellm_params": params}
+    found: dict[str, Any] = held(kwargs, held_metadata(kwargs))["litellm_params"]
     return found
 
 
@@ -134,8 +136,8 @@ def test_the_whole() -> None:
     }
     changed = {"api_key": "other", "metadata": {"tags": Held('["a"]')}}
 
-    assert held_whole(kwargs) == {**kwargs, "litellm_params": changed}
-    assert held_whole({}) == {"litellm_params": {}}
+    assert held_whole(kwargs, held_metadata(kwargs)) == {**kwargs, "litellm_params": changed}
+    assert held_whole({}, {}) == {"litellm_params": {}}
 
 
 class Content:
@@ -162,7 +164,7 @@ def test_no_content() -> None:
             "metadata": {"user_api_key_alias": "k", "vector_store_request_metadata": content},
         },
     }
-    taken = held(kwargs), held_answer({"id": "r", "output": content}, kwargs)
+    taken = held(kwargs, held_metadata(kwargs)), held_answer({"id": "r", "output": content}, kwargs)
     del kwargs, content
 
     assert gone() is None
@@ -296,7 +298,7 @@ def test_what_is_needed(without: dict[str, Any], with_it: dict[str, Any]) -> Non
     taken, bare = (
         snapshot_of(one, a_response(), STARTED, ENDED) for one in (kwargs, a_call(**without))
     )
-    whole = taken._replace(kwargs=held_whole(kwargs))
+    whole = taken._replace(kwargs=held_whole(kwargs, held_metadata(kwargs)))
 
     assert shown(taken, defaults) == shown(whole, defaults) != shown(bare, defaults)
 

@@ -133,6 +133,17 @@ def test_calls_without_an_id(fresh_litellm: None) -> None:
         assert _links.trace_of_call(call_id, Defaults()) is None
 
 
+def test_an_id_used_again(receiver: LocalReceiver) -> None:
+    """Of two calls with one id the later one is told of, by whoever made it."""
+    ids = ["0af7651916cd43dd8448eb211c80319c", "1af7651916cd43dd8448eb211c80319c"]
+    told = [
+        langfuse_otel.trace_id(complete(litellm_call_id="mine", metadata={"trace_id": trace_id}))
+        for trace_id in ids
+    ]
+
+    assert told == ids
+
+
 def test_bounded() -> None:
     """The newest calls are remembered, and no more than so many."""
     for number in range(_links.MAX_CALLS + 5):

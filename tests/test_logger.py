@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import logging
 import threading
 import warnings
@@ -23,6 +24,8 @@ from langfuse_otel import LangfuseOtelLogger, _links
 from langfuse_otel._spans.identity import trace_id_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langfuse_otel.testing import Collector, ReceivedSpan
 
 pytestmark = pytest.mark.usefixtures("fresh_litellm")
@@ -252,6 +255,38 @@ def test_mutation_after_the_call(langfuse: Collector) -> None:
     messages[0]["content"] = "after"
 
     assert only(langfuse).json("langfuse.observation.input")[0]["content"] == "before"
+
+
+@pytest.mark.parametrize("make", [complete, lambda **named: asyncio.run(acomplete(**named))])
+def test_metadata_used_again(langfuse: Collector, make: Callable[..., Any]) -> None:
+    """A dictionary that says something else for the next call has not said it of this one."""
+    metadata: dict[str, Any] = {"tags": []}
+    for name in ("a", "b", "c"):
+        metadata["generation_name"] = name
+        metadata["tags"].append(name)
+        make(metadata=metadata)
+    assert langfuse_otel.flush(20)
+    told = {span.name: span.attributes["langfuse.trace.tags"] for span in langfuse.spans}
+
+    assert told == {"a": ["a"], "b": ["a", "b"], "c": ["a", "b", "c"]}
+
+
+def test_only_called_back(langfuse: Collector) -> None:
+    """A callback that stands in LiteLLM's lists for the end of calls sees their beginning, too."""
+    litellm.callbacks = []
+    litellm.success_callback = ["langfuse_otel"]
+    with langfuse_otel.trace("mine"):
+        stream = complete(stream=True)
+        told = langfuse_otel.trace_id(stream)
+        next(stream)
+    del stream
+    gc.collect()
+    assert langfuse_otel.flush(20)
+    [mine] = [span for span in langfuse.spans if span.name == "mine"]
+    [left] = [span for span in langfuse.spans if span.parent_id]
+
+    assert (left.parent_id, told) == (mine.span_id, mine.trace_id)
+    assert left.attributes["langfuse.observation.level"] == "WARNING"
 
 
 def test_registered_twice(langfuse: Collector) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from calls import NO_DEFAULTS, observation_of
 from langfuse_otel._litellm.guard import missing_in
-from langfuse_otel._litellm.held import held_whole
+from langfuse_otel._litellm.held import held_metadata, held_whole
 from langfuse_otel._litellm.observation import observation_from
 from langfuse_otel._litellm.snapshot import snapshot_of
 from langfuse_otel._litellm.versions import LITELLM
@@ -107,7 +107,7 @@ def test_what_is_held(path: Path) -> None:
     """What is held of a call until it is read is all that is read of it."""
     call = recorded(path)
     taken = snapshot_of(call["kwargs"], call["response"], call["started"], call["ended"])
-    whole = taken._replace(kwargs=held_whole(call["kwargs"]))
+    whole = taken._replace(kwargs=held_whole(call["kwargs"], held_metadata(call["kwargs"])))
     read, expected = (observation_from(one, None, NO_DEFAULTS) for one in (taken, whole))
 
     assert read == expected

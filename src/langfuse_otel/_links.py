@@ -29,13 +29,18 @@ _projects: dict[str, str] = {}
 def announce(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) -> None:
     """Remember a call by what decides about its trace, to be read if anyone asks.
 
-    A cache hit is not announced by LiteLLM; there the callback does it.
+    An id that somebody uses again is that of the later call.
     """
-    if call_id in _calls:
-        return
     _calls[call_id] = what_decides(kwargs), ambient and ambient.bare
+    _calls.move_to_end(call_id)
     if len(_calls) > MAX_CALLS:
         _calls.popitem(last=False)
+
+
+def announce_late(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) -> None:
+    """Do so when a call has ended that LiteLLM did not announce."""
+    if call_id not in _calls:
+        announce(call_id, kwargs, ambient)
 
 
 def trace_of_call(call_id: object, defaults: Defaults) -> str | None:

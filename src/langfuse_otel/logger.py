@@ -8,7 +8,7 @@ from collections import OrderedDict
 from functools import cache, partial
 from hashlib import sha256
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
@@ -22,6 +22,7 @@ from langfuse_otel._litellm import call_masks, pinned
 from langfuse_otel._litellm.call import call_id_of, read_call
 from langfuse_otel._litellm.guard import warn_of_missing
 from langfuse_otel._litellm.guardrails import guardrail_of, results_of
+from langfuse_otel._litellm.held import held_metadata
 from langfuse_otel._litellm.observation import (
     is_cut_short,
     is_proxied,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
     from langfuse_otel._hooks.retries import Unreported
     from langfuse_otel._hooks.streams import Stream
+    from langfuse_otel._litellm.held import Inlets
     from langfuse_otel._litellm.tenants import Tenant
     from langfuse_otel._records import Observation, Parent
 
@@ -64,6 +66,13 @@ MAX_OPEN_CALLS = 10_000
 TRACE_HEADER = "x-langfuse-trace-id"
 
 _opening = open_in_child(threading.RLock())
+
+
+class Announced(NamedTuple):
+    """What is taken of a call when it starts: the active span, and the caller's metadata."""
+
+    ambient: Parent | None
+    metadata: Inlets | None
 
 
 class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
@@ -98,7 +107,9 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         self._arguments = own
         self._opened: Pipeline | None = None
         _process.handle_signals(read_settings(**own))
-        self._ambient: OrderedDict[str, Parent] = OrderedDict()
+        self._open: OrderedDict[str, Announced] = OrderedDict()
+        # LiteLLM (1.106) announces a call to those in this list alone, also to one in others.
+        litellm.input_callback.append(self)
 
     @staticmethod
     def get_langfuse_otel_config() -> SimpleNamespace:
@@ -111,16 +122,17 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         return read_settings().host
 
     def log_pre_api_call(self, model: str, messages: object, kwargs: Mapping[str, Any]) -> None:
-        """Remember the OpenTelemetry span that is active while the caller's own code runs."""
+        """Take what may have changed when the call has ended: the active span, and the metadata."""
         try:
             call_masks.note(kwargs)
             active, call_id = parent_of_call(), call_id_of(kwargs)
             if not call_id:
                 return
-            if active:
-                self._ambient[call_id] = active
-                while len(self._ambient) > MAX_OPEN_CALLS:
-                    self._ambient.popitem(last=False)
+            # On the proxy nobody but LiteLLM has the metadata, which it adds to.
+            metadata = None if is_proxied(kwargs) else held_metadata(kwargs)
+            self._open[call_id] = Announced(active, metadata)
+            while len(self._open) > MAX_OPEN_CALLS:
+                self._open.popitem(last=False)
             _links.announce(call_id, kwargs, active)
             if kwargs.get("stream"):
                 streams.expect(call_id, self._left)
@@ -244,15 +256,23 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             trusted = pinned.of_call(call_id)
             tenant = tenant_of(kwargs, trusted)
             switched = self._switched(kwargs, trusted, pipeline)
-            ambient = self._ambient.pop(call_id, None) or parent_of_call()
+            announced = self._open.pop(call_id, None)
+            ambient, metadata = announced or Announced(parent_of_call(), None)
             if call_id:
-                _links.announce(call_id, kwargs, ambient)
+                _links.announce_late(call_id, kwargs, ambient)
             attempt = retries.attempt_of(call_id)
             defaults = pipeline.defaults_for(tenant)
 
             def take() -> Finished:
                 taken = snapshot_of(
-                    kwargs, response, started, ended, attempt, switched=switched, said=said
+                    kwargs,
+                    response,
+                    started,
+                    ended,
+                    attempt,
+                    metadata=metadata,
+                    switched=switched,
+                    said=said,
                 )
                 observe = partial(observation_from, taken, ambient, defaults)
                 if finish is None and response is not None:

@@ -9,6 +9,7 @@ before it is looked through.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -27,13 +28,13 @@ from langfuse_otel._text import json_text, text_in
 from langfuse_otel._values import UNCHANGEABLE, mapping_of, part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from langfuse_otel._records import Json
 
 # What LiteLLM (1.106) puts in place of a response that is no chat, embedding or `responses`.
 _LITELLMS_REDACTED = {"text": orjson.loads(REDACTED)}
 
+# The dictionaries of metadata by their names.
+Inlets = Mapping[str, Mapping[str, Any]]
 INLETS = ("litellm_metadata", "metadata")
 
 # What is read later of a call that succeeded, by the dictionary that it stands in: of the call ...
@@ -101,17 +102,17 @@ class Long(NamedTuple):
     size: int
 
 
-def held_whole(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return LiteLLM's dictionary about a call, with the caller's metadata as they are now.
+def held_whole(kwargs: Mapping[str, Any], inlets: Inlets) -> dict[str, Any]:
+    """Return LiteLLM's dictionary about a call, with the caller's metadata as they were held.
 
     So a call is held that has failed: its error may quote whatever is in there.
     """
     params = mapping_of(kwargs.get("litellm_params"))
-    return {**kwargs, "litellm_params": {**params, **_inlets(params)}}
+    return {**kwargs, "litellm_params": {**params, **inlets}}
 
 
-def held(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is read later of LiteLLM's dictionary about a call."""
+def held(kwargs: Mapping[str, Any], inlets: Inlets) -> dict[str, Any]:
+    """Return what is read later of LiteLLM's dictionary about a call, beside the metadata."""
     params = mapping_of(kwargs.get("litellm_params"))
     payload = mapping_of(kwargs.get("standard_logging_object"))
     return {
@@ -119,13 +120,19 @@ def held(kwargs: Mapping[str, Any]) -> dict[str, Any]:
         "litellm_params": {
             **_chosen(params, _PARAMS),
             "proxy_server_request": _request(params.get("proxy_server_request")),
-            **_inlets(params),
+            **inlets,
         },
         "standard_logging_object": {
             **_chosen(payload, _PAYLOAD),
             "metadata": _chosen(mapping_of(payload.get("metadata")), _IDENTITY),
         },
     }
+
+
+def held_metadata(kwargs: Mapping[str, Any]) -> Inlets:
+    """Return the caller's metadata as they are now."""
+    params = mapping_of(kwargs.get("litellm_params"))
+    return {name: _held(inlet) for name in INLETS if (inlet := mapping_of(params.get(name)))}
 
 
 def held_answer(response: object, kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -214,10 +221,6 @@ def _chosen(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """The members of these names that are not None."""
     get = given.get
     return {name: value for name in names if (value := get(name)) is not None}
-
-
-def _inlets(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    return {name: _held(inlet) for name in INLETS if (inlet := mapping_of(params.get(name)))}
 
 
 def _held(inlet: Mapping[str, Any]) -> dict[str, Any]:

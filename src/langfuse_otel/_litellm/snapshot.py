@@ -14,6 +14,7 @@ from langfuse_otel._litellm.held import (
     held,
     held_answer,
     held_content,
+    held_metadata,
     held_whole,
     size_of,
 )
@@ -24,6 +25,7 @@ from langfuse_otel._records import ONLY_ATTEMPT, Attempt, Json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from langfuse_otel._litellm.held import Inlets
 
 # Bytes of memory that a small call was measured to take while it waits: ids, numbers, dictionaries.
 BESIDE_CONTENT = 5_000
@@ -66,6 +68,7 @@ def snapshot_of(
     ended: object,
     attempt: Attempt = ONLY_ATTEMPT,
     *,
+    metadata: Inlets | None = None,
     switched: Hidden = SHOWN,
     said: object = None,
 ) -> Snapshot:
@@ -77,6 +80,7 @@ def snapshot_of(
         started: start of the call, a datetime.
         ended: end of the call, a datetime.
         attempt: which one it was, if LiteLLM repeated the call.
+        metadata: the caller's metadata, if they were held when the call started.
         switched: what settings and switches hide of it.
         said: what a stream had said before it failed.
     """
@@ -85,8 +89,9 @@ def snapshot_of(
     started_ns = max(began, nanoseconds_of(attempt.started))
     failed = has_failed(kwargs, response)
     answer = said if failed else response
+    inlets = held_metadata(kwargs) if metadata is None else metadata
     return Snapshot(
-        held_whole(kwargs) if failed else held(kwargs),
+        held_whole(kwargs, inlets) if failed else held(kwargs, inlets),
         held_answer(response, kwargs),
         attempt,
         started_ns,
