@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from langfuse_otel import _links, _pipeline, _process, _read_settings, _routes
+from langfuse_otel import _pipeline, _read_settings, _routes
 from langfuse_otel._hooks import streams
 from langfuse_otel._litellm import call_masks, guard, pinned
 from langfuse_otel._privacy import masking
-from langfuse_otel.testing import Collector
+from langfuse_otel.testing import Collector, forget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,14 +110,11 @@ def no_event_loop_left() -> Iterator[None]:
 def fresh_process() -> Iterator[None]:
     """No delivery, no warning, no stream and no observation of another test is remembered."""
     yield
-    if _process._delivery is not None:
-        _process._delivery.shutdown(0.0)
-        _process._delivery = None
+    forget()
     for thread in threading.enumerate():  # of a delivery that the test made itself
         if thread.name == "langfuse-otel":
             thread._target.__self__.shutdown(0.0)  # type: ignore[attr-defined]
     _pipeline._remembered.clear()
-    _pipeline.of_environment.cache_clear()
     pinned._calls.clear()
     _routes._warned.clear()
     guard._said.clear()
@@ -126,7 +123,6 @@ def fresh_process() -> Iterator[None]:
         known.clear()
     masking.configure(mask=None)
     _read_settings._warn_once.cache_clear()
-    _links._settings.cache_clear()
     logging.getLogger("langfuse_otel").setLevel(logging.NOTSET)
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import gzip
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+import langfuse_otel
 from langfuse_otel._destination import langfuse_destination
 from langfuse_otel._spans.media import Medium
 from langfuse_otel._spans.otlp import request_of
 from langfuse_otel._spans.span import part_of
 from langfuse_otel.testing import Answer, Collector, lint
 from test_spans import FULL, RESOURCE, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BODY = request_of([part_of(FULL, ROOT, RESOURCE)])
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
@@ -159,3 +164,50 @@ def test_lint_of_deep_names() -> None:
 
     with pytest.raises(ValueError, match="nested too deeply"):
         lint(request.SerializeToString())
+
+
+def point_to(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the variables as docs/testing.md does."""
+    for name, value in collector.environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        lambda: "langfuse_otel",
+        lambda: langfuse_otel.callback,
+        langfuse_otel.LangfuseOtelLogger,
+    ],
+    ids=["name", "module", "own"],
+)
+def test_one_after_the_other(
+    fresh_litellm: None, callback: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each test of a process has its own collector, and that gets its calls."""
+    import litellm
+
+    for _ in range(2):
+        with Collector() as collector:
+            point_to(collector, monkeypatch)
+            monkeypatch.setattr(litellm, "callbacks", [callback()])
+            response = litellm.completion("gpt-4o", [], mock_response="hello")
+            with langfuse_otel.span("by hand"):
+                pass
+
+            assert langfuse_otel.flush()
+            assert sorted(span.name for span in collector.spans) == ["by hand", "chat gpt-4o"]
+            assert langfuse_otel.trace_id(response) in {span.trace_id for span in collector.spans}
+            assert list(langfuse_otel.stats().destinations) == [
+                f"{collector.url} ({collector.public_key})"
+            ]
+
+
+def test_that_is_left() -> None:
+    """A collector that is left takes nothing any more, also over a connection that is open."""
+    with httpx.Client() as client:
+        with Collector() as left:
+            assert client.post(left.url).status_code == 404
+
+        with pytest.raises(httpx.TransportError):
+            client.post(left.url)

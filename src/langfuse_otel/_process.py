@@ -106,6 +106,15 @@ def end() -> None:
         signals.release()
 
 
+def forget() -> None:
+    """Give up what still waits; who sends next makes a delivery of its own, and counts from 0."""
+    global _delivery
+    with _lock:
+        given_up, _delivery = _delivery, None
+    if given_up is not None:
+        given_up.shutdown(0.0)
+
+
 def handle_signals(settings: Settings) -> None:
     """See that a SIGTERM loses nothing, unless the settings say to leave it alone."""
     if settings.handle_signals:

@@ -9,6 +9,7 @@ from functools import cache, partial
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakSet
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
@@ -66,6 +67,7 @@ MAX_OPEN_CALLS = 10_000
 TRACE_HEADER = "x-langfuse-trace-id"
 
 _opening = open_in_child(threading.RLock())
+_loggers: WeakSet[LangfuseOtelLogger] = WeakSet()
 
 
 class Announced(NamedTuple):
@@ -110,6 +112,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         self._open: OrderedDict[str, Announced] = OrderedDict()
         # LiteLLM (1.106) announces a call to those in this list alone, also to one in others.
         litellm.input_callback.append(self)
+        _loggers.add(self)
 
     @staticmethod
     def get_langfuse_otel_config() -> SimpleNamespace:
@@ -313,6 +316,12 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             if self._opened is None:
                 self._opened = Pipeline(read_settings(**self._arguments))
             return self._opened
+
+
+def forget() -> None:
+    """Let each logger read the settings anew, at its next call."""
+    for logger in tuple(_loggers):
+        logger._opened = None  # noqa: SLF001
 
 
 def _fingerprint(own: Mapping[str, Any]) -> str:

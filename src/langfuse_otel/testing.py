@@ -1,5 +1,7 @@
 """A stand-in for Langfuse in tests: a strict OTLP receiver on loopback that keeps what it accepts.
 
+Each begins anew, so that every test of a process has its own:
+
 with Collector() as collector:
     monkeypatch.setattr("os.environ", {**os.environ, **collector.environment})
     ...
@@ -13,8 +15,11 @@ import base64
 import gzip
 import hashlib
 import json
+import socket
+import sys
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -22,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from langfuse_otel import _links, _pipeline, _process
 from langfuse_otel._console.lint import lint_bytes as lint
 from langfuse_otel.dev import LintWarning
 
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
     from typing_extensions import Self
 
-__all__ = ["Answer", "Collector", "LintWarning", "ReceivedSpan", "lint"]
+__all__ = ["Answer", "Collector", "LintWarning", "ReceivedSpan", "forget", "lint"]
 
 TRACES_PATH = "/api/public/otel/v1/traces"
 MEDIA_PATH = "/api/public/media"
@@ -71,8 +77,23 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def forget() -> None:
+    """Begin anew: with the next call the settings are read again, and counted from 0.
+
+    What still waits is lost: `flush` before. A `Collector` does it by itself, when it is entered and
+    when it is left. A `LangfuseSpanExporter` keeps what it was made with; make another.
+    """
+    _process.forget()
+    _pipeline.of_environment.cache_clear()
+    _links._settings.cache_clear()  # noqa: SLF001
+    if logger := sys.modules.get("langfuse_otel.logger"):
+        logger.forget()
+
+
 class Collector:
     """Accepts spans as Langfuse does, and refuses what Langfuse refuses.
+
+    Where it is entered and where it is left, the library begins anew, as after `forget`.
 
     Args:
         public_key: the key pair's public half; requests must carry the pair.
@@ -99,6 +120,7 @@ class Collector:
         self._server = _Server(self)
 
     def __enter__(self) -> Self:
+        forget()
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -108,6 +130,7 @@ class Collector:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
+        forget()
         self._server.shutdown()
         self._server.server_close()
 
@@ -268,6 +291,24 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, collector: Collector) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.collector = collector
+        self._connections: set[Any] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember a connection, which may stay open after its request."""
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection."""
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Listen no more, and end the connections that are open."""
+        super().server_close()
+        for connection in tuple(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
