@@ -23,7 +23,7 @@ from langfuse_otel._console import doctor
 from langfuse_otel._litellm.versions import LITELLM
 from langfuse_otel.cli import main
 from langfuse_otel.dev import LocalReceiver
-from langfuse_otel.settings import MISSING_KEYS
+from langfuse_otel.settings import MISSING_KEYS as MISSING
 from loopback import Loopback, QuietHandler
 from programs import SCRIPTS, code_of, environment, run_on_terminal, run_program
 from test_testing import BODY
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from langfuse_otel.testing import Collector
+
+MISSING_KEYS = MISSING.format("LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY")
 
 # An attribute without a value.
 POISON = (

@@ -71,7 +71,7 @@ def test_missing_keys() -> None:
     with pytest.raises(ValueError, match="must be set") as raised:
         LangfuseSpanExporter()
 
-    assert str(raised.value) == MISSING_KEYS
+    assert str(raised.value) == MISSING_KEYS.format("LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY")
 
 
 def test_turned_off(collector: Collector) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 
 import pytest
 from pydantic import ValidationError
@@ -88,9 +89,9 @@ def test_host_forms(host: str, url: str) -> None:
     assert host_url(host) == url
 
 
-NO_ADDRESS = "the address of Langfuse or the Collector is no http or https address"
-CREDENTIALS = "credentials do not belong into the address of x.example"
-QUERY = "an address has no query or fragment: x.example"
+NO_ADDRESS = "it is no http or https address; write https://host"
+CREDENTIALS = "credentials do not belong into the address of x.example; leave them out"
+QUERY = "the address of x.example ends before the ? or #; leave the rest out"
 
 
 @pytest.mark.parametrize(
@@ -114,8 +115,33 @@ QUERY = "an address has no query or fragment: x.example"
 )
 def test_host_that_is_none(host: str, why: str) -> None:
     """What is no plain http(s) address is refused, without repeating a password."""
-    with pytest.raises(ValueError, match=f"^{why}$"):
+    with pytest.raises(ValueError, match=f"^{re.escape(why)}$"):
         host_url(host)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "LANGFUSE_OTEL_HOST",
+        "LANGFUSE_BASE_URL",
+        "LANGFUSE_OTEL_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    ],
+)
+def test_variable_that_is_no_address(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """The error about an address names the variable that holds it, and what to write."""
+    for name, value in {variable: "htp://x", **({} if variable[0] == "O" else KEYS)}.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(ValueError, match=f"^{variable}: {NO_ADDRESS}$"):
+        Settings().destination()
+
+
+def test_argument_that_is_no_address() -> None:
+    """An argument is called by its own name."""
+    with pytest.raises(ValueError, match=f"^host: {NO_ADDRESS}$"):
+        Settings(host="htp://x", public_key="pk-lf-1", secret_key="sk-lf-1").destination()
 
 
 def test_headers() -> None:
@@ -159,11 +185,18 @@ def test_headers_in_text(text: str, headers: list[tuple[str, str] | None]) -> No
 
 
 @pytest.mark.parametrize(
-    "environment",
-    [{}, {"LANGFUSE_PUBLIC_KEY": "pk-lf-1"}, {"LANGFUSE_SECRET_KEY": "sk-lf-1"}],
-    ids=["none", "public-only", "secret-only"],
+    ("environment", "missing"),
+    [
+        ({}, "LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"),
+        ({"LANGFUSE_PUBLIC_KEY": "pk-lf-1"}, "LANGFUSE_SECRET_KEY"),
+        ({"LANGFUSE_SECRET_KEY": "sk-lf-1"}, "LANGFUSE_PUBLIC_KEY"),
+        ({"LANGFUSE_PUBLIC_KEY": "pk-lf-1", "LANGFUSE_SECRET_KEY": "''"}, "LANGFUSE_SECRET_KEY"),
+    ],
+    ids=["none", "public-only", "secret-only", "blank-secret"],
 )
-def test_missing_keys(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+def test_missing_keys(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], missing: str
+) -> None:
     """Without a whole key pair the error says which variables to set."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -171,8 +204,7 @@ def test_missing_keys(monkeypatch: pytest.MonkeyPatch, environment: dict[str, st
     with pytest.raises(ValueError, match="must be set") as raised:
         Settings().destination()
 
-    assert str(raised.value) == MISSING_KEYS
-    assert MISSING_KEYS.startswith("LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY must be set")
+    assert str(raised.value) == MISSING_KEYS.format(missing)
 
 
 @pytest.mark.parametrize(
@@ -380,7 +412,22 @@ def test_invalid_value_is_left_out(
     settings = read_settings()
 
     assert (settings.flush_at, settings.timeout) == (512, 3.0)
-    assert [m for m in caplog.messages if "LANGFUSE_FLUSH_AT is invalid" in m]
+    [said] = caplog.messages
+    assert said.startswith("langfuse-otel: LANGFUSE_FLUSH_AT is invalid (Input should be")
+    assert said.endswith("); using its default")
+
+
+def test_invalid_value_without_a_default(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Keys that were mixed up are called that; where there is no default, none is promised."""
+    monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "sk-lf-1")
+
+    assert read_settings().public_key is None
+    assert caplog.messages == [
+        "langfuse-otel: LANGFUSE_PUBLIC_KEY is invalid (it is a secret key; the public key of the "
+        "pair begins with pk-lf-); it counts as not set"
+    ]
 
 
 def test_invalid_argument_raises() -> None:

@@ -144,11 +144,15 @@ def checked_url(url: str) -> str:
     except ValueError:
         is_address = False
     if not is_address:
-        raise ValueError("the address of Langfuse or the Collector is no http or https address")
+        raise ValueError("it is no http or https address; write https://host")
     if parts.username or parts.password:
-        raise ValueError(f"credentials do not belong into the address of {parts.hostname}")
+        raise ValueError(
+            f"credentials do not belong into the address of {parts.hostname}; leave them out"
+        )
     if parts.query or parts.fragment:
-        raise ValueError(f"an address has no query or fragment: {parts.hostname}")
+        raise ValueError(
+            f"the address of {parts.hostname} ends before the ? or #; leave the rest out"
+        )
     return url
 
 

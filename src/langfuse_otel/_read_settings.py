@@ -19,6 +19,7 @@ from langfuse_otel.settings import (
     Settings,
     environment_of,
     names_of,
+    set_by,
     variables,
 )
 
@@ -47,11 +48,18 @@ def _warn_once(text: str) -> None:
 
 def _without_invalid(error: ValidationError, given: dict[str, Any]) -> Settings:
     defaults = {name: info.default for name, info in Settings.model_fields.items()}
-    for problem in error.errors(include_input=False, include_url=False, include_context=False):
-        name = _field_of(str(problem["loc"][0]))
-        _warn_once(f"{problem['loc'][0]} is invalid ({problem['msg']}); using its default")
+    for location, text in _problems(error):
+        name = _field_of(location)
+        instead = "it counts as not set" if defaults[name] is None else "using its default"
+        _warn_once(f"{location} is invalid ({text}); {instead}")
         given = {**given, name: defaults[name]}
     return Settings(**given)
+
+
+def _problems(error: ValidationError) -> list[tuple[str, str]]:
+    """Where something is wrong, and what, in words of ours where we have some."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return [(str(each["loc"][0]), each["msg"].removeprefix("Value error, ")) for each in found]
 
 
 def _field_of(location: str) -> str:
@@ -63,8 +71,7 @@ def problems_in(error: ValueError) -> list[str]:
     """Return what is wrong with settings, without a value: a secret may stand in the wrong place."""
     if not isinstance(error, ValidationError):
         return [str(error)]
-    found = error.errors(include_input=False, include_url=False, include_context=False)
-    return [f"{problem['loc'][0]}: {problem['msg']}" for problem in found]
+    return [f"{location}: {text}" for location, text in _problems(error)]
 
 
 def warnings_about(settings: Settings) -> list[str]:
@@ -106,7 +113,7 @@ def _environment_warnings(settings: Settings) -> list[str]:
 
 def _name_warnings(settings: Settings) -> list[str]:
     return [
-        f"{_set_by(settings, field)} knows no {name!r}; write any of {', '.join(known)}"
+        f"{set_by(settings, field)} knows no {name!r}; write any of {', '.join(known)}"
         for field, known in (("user_from", USER_FROM), ("spans", SPANS))
         for name in names_of(getattr(settings, field))
         if name not in known
@@ -116,10 +123,5 @@ def _name_warnings(settings: Settings) -> list[str]:
 def _header_warnings(settings: Settings) -> list[str]:
     if None not in headers_of(settings.otlp_headers.get_secret_value()):
         return []
-    source = _set_by(settings, "otlp_headers")
+    source = set_by(settings, "otlp_headers")
     return [f"{source} is to be name=value,name=value; what is none of these is left out"]
-
-
-def _set_by(settings: Settings, field: str) -> str:
-    source = settings.source(field)
-    return field if source == "argument" else source

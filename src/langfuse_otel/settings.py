@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard, get_args
 
 from pydantic import AfterValidator, AliasChoices, Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -30,14 +30,13 @@ from langfuse_otel._records import USER_FROM
 from langfuse_otel._text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pydantic.fields import FieldInfo
 
 MISSING_KEYS = (
-    "LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY must be set. Create a key pair in Langfuse under "
-    "Project Settings > API Keys, or run `langfuse-otel dev` for a local receiver and use the keys "
-    "that it prints."
+    "{} must be set. Create a key pair in Langfuse under Project Settings > API Keys, or run "
+    "`langfuse-otel dev` for a local receiver and use the keys that it prints."
 )
 SPANS = ("guardrails", "unauthenticated")
 _ADDRESSES = frozenset({"host", "endpoint", "otlp_traces_endpoint", "otlp_endpoint", "ui_url"})
@@ -420,15 +419,15 @@ class Settings(BaseSettings):
         """
         keys = _keys(self)
         if self.endpoint:
-            return Destination(checked_url(self.endpoint), self._otlp_headers(), "endpoint")
+            return Destination(self._url("endpoint"), self._otlp_headers(), "endpoint")
         if keys:
             return self._project(*keys)
         if self.otlp_traces_endpoint:
-            return Destination(checked_url(self.otlp_traces_endpoint), self._otlp_headers(), "otlp")
+            return Destination(self._url("otlp_traces_endpoint"), self._otlp_headers(), "otlp")
         if self.otlp_endpoint:
-            url = checked_url(self.otlp_endpoint).rstrip("/") + "/v1/traces"
+            url = self._url("otlp_endpoint").rstrip("/") + "/v1/traces"
             return Destination(url, self._otlp_headers(), "otlp")
-        raise ValueError(MISSING_KEYS)
+        raise ValueError(_missing_keys(self))
 
     def scores_destination(self) -> Destination:
         """Return where scores go: to Langfuse, also where spans go to a Collector.
@@ -438,18 +437,29 @@ class Settings(BaseSettings):
         """
         keys = _keys(self)
         if keys is None:
-            raise ValueError(MISSING_KEYS)
+            raise ValueError(_missing_keys(self))
         return scores_of(self._project(*keys))
 
     def address(self) -> str:
-        """Return the address of Langfuse that the host means."""
-        return host_url(self.host)
+        """Return the address of Langfuse that the host means.
+
+        Raises:
+            ValueError: it means none.
+        """
+        return self._url("host", host_url)
 
     def _project(self, public_key: str, secret_key: SecretStr) -> Destination:
         """The address is read first: no frame of the error about a bad one holds the secret."""
         return langfuse_destination(
             self.address(), public_key, unquoted(secret_key.get_secret_value())
         )
+
+    def _url(self, name: str, read: Callable[[str], str] = checked_url) -> str:
+        """Return the address in a field; an error calls it as the user does."""
+        try:
+            return read(getattr(self, name))
+        except ValueError as error:
+            raise ValueError(f"{set_by(self, name)}: {error}") from None
 
     def _otlp_headers(self) -> Headers:
         given = filter(None, headers_of(self.otlp_headers.get_secret_value()))
@@ -489,9 +499,26 @@ class _Variables(PydanticBaseSettingsSource):
 
 def _keys(settings: Settings) -> tuple[str, SecretStr] | None:
     secret = settings.secret_key
-    if settings.public_key and secret and unquoted(secret.get_secret_value()):
+    if settings.public_key and _is_given(secret):
         return settings.public_key, secret
     return None
+
+
+def _is_given(secret: SecretStr | None) -> TypeGuard[SecretStr]:
+    return secret is not None and bool(unquoted(secret.get_secret_value()))
+
+
+def _missing_keys(settings: Settings) -> str:
+    """What is said where one key or both are missing."""
+    public = [] if settings.public_key else ["LANGFUSE_PUBLIC_KEY"]
+    secret = [] if _is_given(settings.secret_key) else ["LANGFUSE_SECRET_KEY"]
+    return MISSING_KEYS.format(" and ".join([*public, *secret]))
+
+
+def set_by(settings: Settings, name: str) -> str:
+    """Return what the user calls the field `name`: its variable, or as an argument its own name."""
+    source = settings.source(name)
+    return name if source == "argument" else source
 
 
 def environment_of(settings: Settings) -> str | None:
