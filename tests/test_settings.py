@@ -327,6 +327,62 @@ def test_unknown_names(monkeypatch: pytest.MonkeyPatch, variable: str, known: st
     assert warnings_about(Settings()) == [f"{variable} knows no 'nonsense'; write any of {known}"]
 
 
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("LANGFUSE_OTEL_FLUSH_INTERVAL", "LANGFUSE_FLUSH_INTERVAL"),
+        ("LANGFUSE_CAPTURE_CONTENT", "LANGFUSE_OTEL_CAPTURE_CONTENT"),
+        ("LANGFUSE_OTEL_BASE_URL", "LANGFUSE_BASE_URL"),
+        ("LANGFUSE_SECRETKEY", "LANGFUSE_SECRET_KEY"),
+        ("LANGFUSE_TRACE_ENVIRONMENT", "LANGFUSE_TRACING_ENVIRONMENT"),
+    ],
+)
+def test_misspelt_variable(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, meant: str
+) -> None:
+    """A variable that is nearly one of ours is warned of, once, with the name that is read."""
+    monkeypatch.setenv(variable, "30")
+    read_settings()
+    read_settings()
+
+    assert caplog.messages == [f"langfuse-otel: {variable} is not read; did you mean {meant}?"]
+
+
+def test_variable_beside_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is missing where the right variable is set: a program may have keys of its own."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(f"{name}_2", value)
+
+    assert warnings_about(Settings()) == []
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "LANGFUSE_OTEL_TRACES_EXPORT_PATH",
+        "LANGFUSE_MEDIA_UPLOAD_THREAD_COUNT",
+        "LANGFUSE_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED",
+        "LANGFUSE_PROMPT_CACHE_DEFAULT_TTL_SECONDS",
+        "LANGFUSE_OPENAI_SKIP_RAW_RESPONSES",
+        "LANGFUSE_MAX_RETRIES",
+        "LANGFUSE_PROJECT_ID",
+        "LANGFUSE_THREADS",
+        "LANGFUSE_INIT_PROJECT_PUBLIC_KEY",
+        "LANGFUSE_INIT_PROJECT_SECRET_KEY",
+        "LANGFUSE_S3_MEDIA_UPLOAD_ENABLED",
+        "LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT",
+        "LANGFUSE_S3_BATCH_EXPORT_ENABLED",
+        "LANGFUSE_LOG_LEVEL",
+    ],
+)
+def test_variables_of_others(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """What Langfuse's SDK, its server or LiteLLM reads is not taken for a mistake."""
+    monkeypatch.setenv(variable, "1")
+
+    assert warnings_about(Settings()) == []
+
+
 def test_unknown_name_in_an_argument() -> None:
     """A warning about an argument calls it by its own name."""
     [warning] = warnings_about(Settings(user_from="nobody"))
@@ -425,8 +481,8 @@ def test_invalid_value_without_a_default(
 
     assert read_settings().public_key is None
     assert caplog.messages == [
-        "langfuse-otel: LANGFUSE_PUBLIC_KEY is invalid (it is a secret key; the public key of the "
-        "pair begins with pk-lf-); it counts as not set"
+        "langfuse-otel: LANGFUSE_PUBLIC_KEY is invalid (it is a secret key; the public key of "
+        + "the pair begins with pk-lf-); it counts as not set"
     ]
 
 

@@ -18,6 +18,11 @@ def text_in(variable: str) -> str:
     return os.environ.get(variable, "")
 
 
+def names_set(prefix: str) -> list[str]:
+    """Return the names of the variables that are set and begin with `prefix`."""
+    return [name for name in os.environ if name.startswith(prefix)]
+
+
 def first_set(variables: Iterable[str]) -> str | None:
     """Return the first of the variables that is set; blank ones count as not set."""
     return next((variable for variable in variables if unquoted(text_in(variable))), None)

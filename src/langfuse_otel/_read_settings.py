@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from langfuse_otel._destination import headers_of, host_or_text, unquoted
-from langfuse_otel._environment import text_in
+from langfuse_otel._environment import names_set, text_in
 from langfuse_otel._records import USER_FROM
 from langfuse_otel.settings import (
     SPANS,
@@ -24,6 +24,11 @@ from langfuse_otel.settings import (
 )
 
 log = logging.getLogger("langfuse_otel")
+
+# What Langfuse's server reads, whose variables may stand in the same file.
+_SERVERS = ("LANGFUSE_S3_", "LANGFUSE_INIT_")
+# How much of two names has to be the same, at least, to take one for the other.
+_NEAR = 0.8
 
 
 def read_settings(**arguments: Any) -> Settings:
@@ -82,6 +87,7 @@ def warnings_about(settings: Settings) -> list[str]:
         *_environment_warnings(settings),
         *_name_warnings(settings),
         *_header_warnings(settings),
+        *_spelling_warnings(settings),
     ]
 
 
@@ -125,3 +131,28 @@ def _header_warnings(settings: Settings) -> list[str]:
         return []
     source = set_by(settings, "otlp_headers")
     return [f"{source} is to be name=value,name=value; what is none of these is left out"]
+
+
+def _spelling_warnings(settings: Settings) -> list[str]:
+    """Of a name that is nearly one of ours: only where that one is not set, for others have many."""
+    ours = {variable: name for name in Settings.model_fields for variable in variables(name)}
+    unknown = [
+        name
+        for name in names_set("LANGFUSE_")
+        if name not in ours and not name.startswith(_SERVERS)
+    ]
+    if not unknown:
+        return []
+    from difflib import get_close_matches  # noqa: PLC0415 - only who may have misspelt one pays
+
+    unset = {_stem(v): v for v, name in ours.items() if settings.source(name) == "default"}
+    return [
+        f"{name} is not read; did you mean {unset[near[0]]}?"
+        for name in unknown
+        if (near := get_close_matches(_stem(name), unset, 1, _NEAR))
+    ]
+
+
+def _stem(variable: str) -> str:
+    """What tells variables apart: which of them have `OTEL` in their names is hard to remember."""
+    return variable.removeprefix("LANGFUSE_").removeprefix("OTEL_")
