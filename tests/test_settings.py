@@ -480,10 +480,9 @@ def test_invalid_value_without_a_default(
     monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "sk-lf-1")
 
     assert read_settings().public_key is None
-    assert caplog.messages == [
-        "langfuse-otel: LANGFUSE_PUBLIC_KEY is invalid (it is a secret key; the public key of "
-        + "the pair begins with pk-lf-); it counts as not set"
-    ]
+    [said] = caplog.messages
+    assert said.startswith("langfuse-otel: LANGFUSE_PUBLIC_KEY is invalid (it is a secret key; the")
+    assert said.endswith("); it counts as not set")
 
 
 def test_invalid_argument_raises() -> None:
