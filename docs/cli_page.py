@@ -71,8 +71,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 """What `--json` prints, by command; a test holds the shapes equal."""
 FIELDS = {
     "check": """
-        The steps are `settings`, `name`, `connection`, `health`, `credentials`, `test_trace`,
-        `read_back` and `clock`, with `--litellm` also `litellm` and `callback`.
+        The steps are `settings`, `mask` and `spool` where one is set, `name`, `connection`, `health`,
+        `credentials`, `test_trace`, `read_back` and `clock`, with `--litellm` also `litellm` and
+        `callback`.
     """,
     "demo": "Names of calls: those that were made, and those that did not arrive as they were sent.",
     "drain": """

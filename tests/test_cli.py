@@ -116,6 +116,55 @@ def test_check_invalid_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sk-lf-misplaced" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("LANGFUSE_SAMPLE_RATE", "0.1", "0.1: no more of the traces than that is sent"),
+        ("LANGFUSE_SAMPLE_RATE", "0", "0: no more of the traces than that is sent"),
+        ("LANGFUSE_ENABLED", "false", "turns tracing off: no call is sent"),
+        ("LANGFUSE_TRACING_ENABLED", "false", "turns tracing off: no call is sent"),
+    ],
+)
+def test_check_of_what_is_withheld(
+    monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver, variable: str, value: str, said: str
+) -> None:
+    """A setting for which calls are not sent is noted with its variable; it may be meant."""
+    result = check(monkeypatch, **keys(receiver, **{variable: value}))
+    [note] = [line for line in result.output.splitlines() if line.startswith("note")]
+
+    assert result.exit_code == 0
+    assert variable in note
+    assert said in note
+
+
+def test_check_mask(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """A mask that can be imported is well; one that cannot is a problem before any is sent."""
+    good = check(monkeypatch, **keys(receiver, LANGFUSE_OTEL_MASK="os.path:join"))
+    gone = check(monkeypatch, **keys(receiver, LANGFUSE_OTEL_MASK="nomod:f"))
+    none = check(monkeypatch, **keys(receiver, LANGFUSE_OTEL_MASK="os.path:sep"))
+
+    assert (good.exit_code, gone.exit_code, none.exit_code) == (0, 1, 1)
+    assert "the mask os.path:join can be imported" in good.output
+    assert "nomod:f is no mask function (ModuleNotFoundError)" in gone.output
+    assert "os.path:sep is no mask function (it is no function)" in none.output
+    assert len(receiver.traces()) == 1
+
+
+def test_check_spool(
+    monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver, tmp_path: Path
+) -> None:
+    """A spool is opened as a process opens it, and nothing is left there; else it is a problem."""
+    folder, file = tmp_path / "spool", tmp_path / "file"
+    file.touch()
+    good = check(monkeypatch, **keys(receiver, LANGFUSE_OTEL_SPOOL_DIR=str(folder)))
+    bad = check(monkeypatch, **keys(receiver, LANGFUSE_OTEL_SPOOL_DIR=str(file / "spool")))
+
+    assert (good.exit_code, bad.exit_code) == (0, 1)
+    assert f"the spool {folder} can be written" in good.output
+    assert f"{file / 'spool'} cannot be a spool: " in bad.output
+    assert list(folder.iterdir()) == []
+
+
 def test_check_wrong_keys(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
     """Refused keys are a problem with a cure, and the last step."""
     result = check(monkeypatch, **keys(receiver, LANGFUSE_SECRET_KEY="sk-lf-wrong"))
@@ -322,7 +371,10 @@ def test_check_litellm(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver)
     result = check(monkeypatch, "--litellm", **keys(receiver))
 
     assert result.exit_code == 0, result.output
-    assert "LiteLLM's callback langfuse_otel resolves to this library" in result.output
+    assert (
+        "LiteLLM's callback langfuse_otel is this library "
+        "in a program that imports langfuse_otel or is started by the launcher"
+    ) in result.output
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Step = Literal[
     "settings",
+    "mask",
+    "spool",
     "name",
     "connection",
     "health",

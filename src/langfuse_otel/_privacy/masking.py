@@ -59,11 +59,25 @@ def mask_of(given: object) -> Mask | None:
     if given is None or callable(given):
         return given
     try:
-        module, _, name = str(given).partition(":")
+        return named_mask(str(given))
+    except ValueError as error:
+        return _unusable(str(error))
+
+
+def named_mask(given: str) -> Mask:
+    """Return the function that `module:function` names.
+
+    Raises:
+        ValueError: it names none; the text says why.
+    """
+    module, _, name = given.partition(":")
+    try:
         found = attrgetter(name)(import_module(module))
     except Exception as error:  # noqa: BLE001 - whatever a module raises as it is imported
-        return _unusable(type(error).__name__)
-    return found if callable(found) else _unusable("it is no function")
+        raise ValueError(type(error).__name__) from None
+    if not callable(found):
+        raise ValueError("it is no function")  # noqa: TRY004 - the text is at fault, not its type
+    return found  # type: ignore[no-any-return]  # what is callable may be one
 
 
 def mask_of_texts(function: object) -> Mask:
