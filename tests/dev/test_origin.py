@@ -82,6 +82,13 @@ def test_own_page_and_programs(headers: dict[str, str]) -> None:
     assert refusal_of("GET", "/", {"host": "localhost:3030", **headers}, LOOPBACK_NAMES) is None
 
 
+def test_a_link_leads_to_a_trace() -> None:
+    """A link from elsewhere may lead to one trace."""
+    given = {"host": "localhost:3030", **LINK}
+
+    assert refusal_of("GET", "/project/local/traces/a", given, LOOPBACK_NAMES) is None
+
+
 @pytest.mark.parametrize(("method", "path"), [("GET", "/page/api/traces"), ("POST", "/")])
 def test_a_link_leads_to_the_page_alone(method: str, path: str) -> None:
     """A link from elsewhere opens the page and nothing else."""

@@ -69,6 +69,13 @@ def test_every_answer_has_the_policy(client: TestClient, path: str) -> None:
     assert headers["referrer-policy"] == "no-referrer"
 
 
+def test_langfuses_address_leads_to_the_trace(client: TestClient) -> None:
+    """The address that a trace has in Langfuse leads to it in the page, whatever its id."""
+    answer = client.get("/project/local/traces/a%26b%2Fc", follow_redirects=False)
+
+    assert (answer.status_code, answer.headers["location"]) == (307, "/#trace=a%26b%2Fc")
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_files_are_served(client: TestClient, name: str) -> None:
     """Each file of the page is there, as what it is."""
@@ -173,9 +180,9 @@ def test_other_machines_need_the_keys(store: Store) -> None:
     """Where other machines may ask, the page and all it asks for need the keys."""
     app = create_app(store, public_key="pk", secret_key="sk", is_page_open=False)
     paths = ("/", "/page/app.js", "/page/api/traces", "/page/api/events", "/page/media/x")
-    refused = [TestClient(app).get(path) for path in paths]
+    refused = [TestClient(app).get(path) for path in (*paths, "/project/local/traces/x")]
 
-    assert [answer.status_code for answer in refused] == [401] * 5
+    assert [answer.status_code for answer in refused] == [401] * 6
     assert refused[0].headers["www-authenticate"].startswith("Basic")
     assert TestClient(app).get("/page/api/traces", auth=("pk", "sk")).status_code == 200
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ._views import ObservationView, TraceView
 
 PROJECT_ID: Final = "local"
+TRACE_PAGES: Final = f"/project/{PROJECT_ID}/traces/"
+"""Below which Langfuse has the page of each trace."""
 
 
 def json_of_trace(trace: TraceView, scores: Sequence[Score]) -> dict[str, Any]:

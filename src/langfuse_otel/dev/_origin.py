@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from ._api import TRACE_PAGES
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -74,7 +76,8 @@ def refusal_of(
 def _is_link(method: str, path: str, headers: Mapping[str, str]) -> bool:
     """Whether somebody followed a link to the page, which shows nothing to where it stood."""
     mode, target = (headers.get(f"sec-fetch-{key}") for key in ("mode", "dest"))
-    return (method, path, mode, target) == ("GET", "/", "navigate", "document")
+    is_page = path == "/" or path.startswith(TRACE_PAGES)
+    return is_page and (method, mode, target) == ("GET", "navigate", "document")
 
 
 def _name_in(address: str) -> str | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from ._api import TRACE_PAGES
 from ._decode import RefusedError
 from ._details import json_of_details, json_of_tree
 from ._filters import filters_of
@@ -47,7 +49,7 @@ _SHOWN: Final = ("image/", "audio/", "video/")
 
 def page_routes(store: Store, announcements: Announcements, keys: Keys | None) -> Routes:
     """
-    Give the page at `/` and what it loads below `/page`.
+    Give the page at `/`, what it loads below `/page`, and what leads to a trace in it.
 
     Args:
         store: What arrived.
@@ -68,7 +70,11 @@ def page_routes(store: Store, announcements: Announcements, keys: Keys | None) -
         Mount("/", StaticFiles(directory=FOLDER)),
     ]
     frame = [Middleware(_Frame, keys=keys)]
-    return [Route("/", _index, middleware=frame), Mount("/page", routes=below, middleware=frame)]
+    return [
+        Route("/", _index, middleware=frame),
+        Route(f"{TRACE_PAGES}{{trace_id:path}}", _to_trace, middleware=frame),
+        Mount("/page", routes=below, middleware=frame),
+    ]
 
 
 class _Frame:
@@ -156,6 +162,10 @@ class _Page:
 
 async def _index(request: Request) -> Response:  # noqa: ARG001
     return FileResponse(FOLDER / "index.html")
+
+
+async def _to_trace(request: Request) -> Response:
+    return RedirectResponse(f"/#{urlencode({'trace': request.path_params['trace_id']})}")
 
 
 def _filters_in(request: Request) -> Filters:
