@@ -223,6 +223,29 @@ def test_foreground_shows_and_ends(number: signal.Signals) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "host", "is_warned"),
+    [
+        ("'0.0.0.0'", socket.gethostname(), True),
+        ("'0.0.0.0', public_key='pk-lf-own', secret_key='sk-lf-own'", socket.gethostname(), False),
+        ("'127.0.0.1'", "127.0.0.1", False),
+    ],
+)
+def test_foreground_for_other_machines(arguments: str, host: str, is_warned: bool) -> None:
+    """Other machines are told an address that they can use; keys that all know are warned of."""
+    code = (
+        "import signal; from langfuse_otel.dev import serve\n"
+        "def echo(text): print(text); signal.raise_signal(signal.SIGTERM)\n"
+        f"serve(host={arguments}, port=0, allow_remote=True, echo=echo)"
+    )
+    environment = {**os.environ, "PYTHONPATH": SOURCE}
+    greeting = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+
+    assert f"  export LANGFUSE_HOST=http://{host}:" in greeting
+    assert f"open http://{host}:" in greeting
+    assert ("Everybody knows these keys" in greeting) == is_warned
+
+
 def test_foreground_on_a_taken_port_fails() -> None:
     """The foreground raises the same clear error and leaves the signal handlers alone."""
     before = signal.getsignal(signal.SIGTERM)

@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 import uvicorn
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 _PUBLIC_KEY = "pk-lf-local"
 _SECRET_KEY = "sk-lf-local"  # noqa: S105 (opens nothing but the local receiver)
+_KNOWN_KEYS = (
+    "Everybody knows these keys, and other machines can reach this address: choose others, with\n"
+    "--public-key and --secret-key.\n"
+)
 
 
 class LocalReceiver:
@@ -219,7 +224,7 @@ def serve(
         retention=retention,
     )
     with _stop_signal() as stopped, receiver:
-        echo(_greeting(receiver))
+        echo(_greeting(receiver, host))
         stopped.wait()
 
 
@@ -235,16 +240,26 @@ def _stop_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _greeting(receiver: LocalReceiver) -> str:
+def _greeting(receiver: LocalReceiver, host: str) -> str:
+    url = _url_for_others(receiver.url)
     exports = {
-        "LANGFUSE_HOST": receiver.url,
+        "LANGFUSE_HOST": url,
         "LANGFUSE_PUBLIC_KEY": receiver.public_key,
         "LANGFUSE_SECRET_KEY": receiver.secret_key,
     }
     lines = [f"  export {name}={shlex.quote(value)}" for name, value in exports.items()]
     start = f"Receiving at {receiver.url}, Ctrl-C ends. In the shell of your program:"
-    page = f"To see the traces as a page, open {receiver.url}"
-    return "\n".join((start, "", *lines, "", page, ""))
+    page = f"To see the traces as a page, open {url}"
+    is_known = receiver.secret_key == _SECRET_KEY and not _is_loopback(host)
+    return "\n".join((start, "", *lines, "", page, *([_KNOWN_KEYS] if is_known else []), ""))
+
+
+def _url_for_others(url: str) -> str:
+    """Take the address that is listened on, give one that leads here from other machines as well."""
+    host = urlsplit(url).hostname or ""
+    if not ipaddress.ip_address(host).is_unspecified:
+        return url
+    return f"http://{socket.gethostname()}:{urlsplit(url).port}"
 
 
 def _listening(host: str, port: int) -> socket.socket:
