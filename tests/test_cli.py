@@ -521,6 +521,13 @@ def test_documented_shapes(
     assert shape(said) == shape(examples[command])
 
 
+def test_help() -> None:
+    """What a command is for is said to its end."""
+    result = CliRunner().invoke(main, ["--help"])
+
+    assert "..." not in result.output.partition("Commands:")[2]
+
+
 def test_dev() -> None:
     """`dev` prints how to send to it, and ends cleanly when it is told to."""
     with socket.socket() as probe:
@@ -560,7 +567,11 @@ def test_dev_on_a_taken_port() -> None:
 
 @pytest.mark.parametrize(
     ("option", "value", "message"),
-    [("--keep", "7 years", "is no duration"), ("--max-size", "lots", "is no size")],
+    [
+        ("--keep", "7 years", "is no duration"),
+        ("--max-size", "lots", "is no size"),
+        ("--port", "99999", "is not in the range 0<=x<=65535"),
+    ],
 )
 def test_dev_refuses_a_wrong_bound(option: str, value: str, message: str) -> None:
     """A bound that cannot be read is said before anything is opened."""
@@ -621,6 +632,8 @@ def test_lint_for_machines(tmp_path: Path) -> None:
         (b"\x1f\x8bnothing", "gzip cannot be read"),
         (b"\x1f\x8b\x08" + bytes(7) + b"\xff" * 20, "gzip cannot be read"),
         (b"words", "not an OTLP protobuf request"),
+        (b'{"a":1}', "no span in it"),
+        (b"", "no span in it"),
         (
             b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"a"}]}]}]}',
             "A span has no spanId",
@@ -632,7 +645,7 @@ def test_lint_for_machines(tmp_path: Path) -> None:
     ],
 )
 def test_lint_of_what_is_refused(content: bytes, message: str) -> None:
-    """A request that Langfuse refuses or loses as a whole has exit code 2 and the reason."""
+    """What Langfuse refuses or loses as a whole, or is no request, has exit code 2 and the reason."""
     result = CliRunner().invoke(main, ["lint", "-"], input=content)
 
     assert (result.exit_code, message in result.output) == (2, True), result.output

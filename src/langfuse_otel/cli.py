@@ -60,7 +60,7 @@ def check(*, with_litellm: bool, as_json: bool) -> None:
     raise SystemExit(0 if report.is_well(records) else 1)
 
 
-@main.command()
+@main.command(short_help="Deliver what ended processes left in a spool.")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--timeout", default=60.0, show_default=True, help="Longest time, in seconds.")
 @AS_JSON
@@ -88,9 +88,15 @@ def drain(folder: Path, timeout: float, *, as_json: bool) -> None:
     raise SystemExit(0 if result.is_all else 1)
 
 
-@main.command()
+@main.command(short_help="Run a local, Langfuse-shaped receiver with a web page.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=3030, show_default=True, help="Port to listen on.")
+@click.option(
+    "--port",
+    default=3030,
+    type=click.IntRange(0, 65535),
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
 @click.option("--db", default=":memory:", show_default=True, help="SQLite file to keep traces in.")
 @click.option("--keep", default=None, metavar="TIME", help="Delete traces after, say, 12h or 7d.")
 @click.option(
@@ -135,26 +141,30 @@ def _retention(keep: str | None, max_size: str | None) -> Retention:
         raise click.UsageError(str(error)) from None
 
 
-@main.command()
+@main.command(short_help="Say what Langfuse would drop, ignore or change of spans.")
 @click.argument("file", type=click.File("rb"))
 @AS_JSON
 def lint(file: BinaryIO, *, as_json: bool) -> None:
     """Say what Langfuse would drop, ignore or change of the spans in FILE, whoever made it.
 
     FILE holds an OTLP request, protobuf or JSON, gzip or not; - is the standard input. Exits with 0
-    if all is kept as it was sent, 1 if something is not, 2 if the whole file is refused or lost.
+    if all is kept as it was sent, 1 if something is not, 2 if the whole file is refused or lost, or
+    holds no span.
     """
-    from langfuse_otel._console.lint import json_of, lint_bytes, text_of  # noqa: PLC0415 - protobuf only here
+    from langfuse_otel._console.lint import json_of, lint_bytes, spans_in, text_of  # noqa: PLC0415 - protobuf only here
 
+    content = file.read()
     try:
-        warnings = lint_bytes(file.read())
+        if not spans_in(content):
+            raise click.UsageError("There is no span in it: an OTLP request for traces has some.")
+        warnings = lint_bytes(content)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     echo(json_of(warnings) if as_json else text_of(warnings))
     raise SystemExit(1 if warnings else 0)
 
 
-@main.command()
+@main.command(short_help="Make LiteLLM calls without key or network, and show them.")
 @AS_JSON
 def demo(*, as_json: bool) -> None:
     """Make LiteLLM calls that need no key and no network, and show their traces.

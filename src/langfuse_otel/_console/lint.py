@@ -17,7 +17,9 @@ from langfuse_otel.dev._tree import escaped
 
 if TYPE_CHECKING:
     from langfuse_otel.dev import LintWarning
+    from langfuse_otel.dev._received import ReceivedSpan
 
+_TOO_DEEP: Final = f"Langfuse would refuse the request: {too_deep().message}"
 _COLORS: Final = {"dropped": "red", "ignored": "yellow", "changed": "cyan"}
 
 
@@ -30,15 +32,27 @@ def lint_bytes(content: bytes) -> list[LintWarning]:
 
     """
     try:
+        return lint(spans_in(content))
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+
+
+def spans_in(content: bytes) -> tuple[ReceivedSpan, ...]:
+    """
+    Take an OTLP request as above, give its spans.
+
+    Raises:
+        ValueError: As above.
+
+    """
+    try:
         plain = decompressed(content)
         kind = "json" if plain.lstrip()[:1] == b"{" else "x-protobuf"
-        return lint(decode(plain, f"application/{kind}"))
+        return decode(plain, f"application/{kind}")
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"The gzip cannot be read: {error}.") from None
     except RefusedError as error:
         raise ValueError(f"Langfuse would refuse the request: {error.message}") from None
-    except RecursionError:
-        raise ValueError(f"Langfuse would refuse the request: {too_deep().message}") from None
     except BatchLostError as error:
         raise ValueError(f"Langfuse would answer 200 and lose the request: {error}.") from None
 
