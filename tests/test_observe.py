@@ -58,6 +58,12 @@ def test_function(here: Collector) -> None:
     assert str(inspect.signature(add)) == "(a: 'int', b: 'int' = 0) -> 'int'"
 
 
+def test_name_in_the_wrong_place() -> None:
+    """A name that stands where the function belongs is an error where it is written."""
+    with pytest.raises(TypeError, match=r"observe\(name=...\)"):
+        observe("search")  # type: ignore[type-var]
+
+
 def test_method(here: Collector) -> None:
     """The object of a method is none of its arguments."""
 

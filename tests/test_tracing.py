@@ -340,6 +340,22 @@ def test_odd_values(here: Collector) -> None:
     assert spans["len"].json("langfuse.observation.output") == 3
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [("agent", "agent"), ("RETRIEVER", "retriever"), ("foo", "span"), (Broken(), "span")],
+    ids=["agent", "upper", "unknown", "broken"],
+)
+def test_type(here: Collector, caplog: pytest.LogCaptureFixture, given: Any, sent: str) -> None:
+    """What is made by hand has the type that is said; one that Langfuse does not know is warned of."""
+    with span("block", as_type=given) as block:
+        block.span("below", as_type=given).end()
+    observe(name="call", as_type=given)(len)("abc")
+    types = [seen.attributes["langfuse.observation.type"] for seen in arrived(here).values()]
+
+    assert types == [sent] * 3
+    assert ("`as_type` is one of span, generation," in caplog.text) == (sent == "span")
+
+
 def test_unknown_field() -> None:
     """A name that does not exist is an error where it is written, and says which ones do."""
     with pytest.raises(TypeError, match=r"outptu.*output"):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as otel
 
 from langfuse_otel._by_hand.drafts import begun
+from langfuse_otel._by_hand.fields import type_from
 from langfuse_otel._by_hand.open_observation import OpenObservation, generation_under
+
+if TYPE_CHECKING:
+    from langfuse_otel._records import ObservationType
 
 
 def generation(
@@ -26,18 +30,21 @@ def generation(
     return generation_under(otel.get_current_span(), provider, model, fields)
 
 
-def span(name: str = "span", **fields: Any) -> OpenObservation:
+def span(
+    name: str = "span", *, as_type: ObservationType = "span", **fields: Any
+) -> OpenObservation:
     """Begin a span: a step that is no call to a model.
 
     Args:
         name: of the observation.
+        as_type: one of Langfuse's observation types; a span for what is none.
         fields: those of `OpenObservation.update`; also `trace_id` and `parent_observation_id`,
             which are taken as in the metadata of a LiteLLM call, and `trace_name`.
 
     Raises:
         TypeError: a name is none of these.
     """
-    return OpenObservation(begun(otel.get_current_span(), "span", name=name, **fields))
+    return OpenObservation(begun(otel.get_current_span(), type_from(as_type), name=name, **fields))
 
 
 def trace(name: str = "trace", **fields: Any) -> OpenObservation:

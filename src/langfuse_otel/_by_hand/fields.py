@@ -16,7 +16,7 @@ from langfuse_otel._litellm.limits import short_text, short_text_of
 from langfuse_otel._litellm.snapshot import nanoseconds_of
 from langfuse_otel._litellm.trace import prompt_from
 from langfuse_otel._litellm.usage import cost_of, is_cost, tokens, usage_of
-from langfuse_otel._records import Level, Observation
+from langfuse_otel._records import Level, Observation, ObservationType
 from langfuse_otel._text import clean, json_text, message_of
 from langfuse_otel._values import is_true, mapping_of, members, text_of, texts_of
 
@@ -78,6 +78,15 @@ def _changed_by(observation: Observation, name: str, given: object) -> Observati
     except Exception as error:  # noqa: BLE001 - whatever a program's object raises when it is read
         log.warning("langfuse-otel: `%s` could not be read: %s", name, type(error).__name__)
         return observation
+
+
+def type_from(given: object) -> ObservationType:
+    """Return the type of observation that is meant; a span where it is none of Langfuse's."""
+    known: Mapping[str, ObservationType] = {kind: kind for kind in get_args(ObservationType)}
+    found = known.get((text_of(given) or "").lower())
+    if found is None:
+        log.warning("langfuse-otel: `as_type` is one of %s; this one is not", ", ".join(known))
+    return found or "span"
 
 
 def failed(observation: Observation, error: object, *, is_quoting: bool) -> Observation:

@@ -16,7 +16,7 @@ import wrapt
 from opentelemetry import trace
 
 from langfuse_otel._by_hand.drafts import begun
-from langfuse_otel._by_hand.fields import changed
+from langfuse_otel._by_hand.fields import changed, type_from
 from langfuse_otel._by_hand.open_observation import OpenObservation
 from langfuse_otel._by_hand.responses import is_stream, joined, response_of, shown
 from langfuse_otel._by_hand.steps import asteps, generated, steps
@@ -72,13 +72,18 @@ def observe(
     Args:
         function: what is decorated.
         name: of the observation; the function's by default.
-        as_type: one of Langfuse's observation types, in lower case.
+        as_type: one of Langfuse's observation types; a span for what is none.
         capture_input: whether the arguments are recorded, as `{"args": [...], "kwargs": {...}}`.
         capture_output: whether the result is, or what was streamed.
         transform_to_string: makes text of each chunk of a stream. One that wants all of them in a
             list, as the Langfuse SDK's does, is given that when it fails to take a single one.
+
+    Raises:
+        TypeError: a text is given where the function belongs.
     """
-    how = _How(name, as_type, capture_input, capture_output, transform_to_string)
+    if isinstance(function, str):
+        raise TypeError("a name is given by its name: observe(name=...)")
+    how = _How(name, type_from(as_type), capture_input, capture_output, transform_to_string)
     if function is None:
         return partial(_decorated, how)
     return _decorated(how, function)

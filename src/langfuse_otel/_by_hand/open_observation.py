@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._by_hand.drafts import begun
-from langfuse_otel._by_hand.fields import Fields, changed, failed
+from langfuse_otel._by_hand.fields import Fields, changed, failed, type_from
 from langfuse_otel._by_hand.scores import score
 from langfuse_otel._spans.ambient import enter, leave
 from langfuse_otel._values import text_of
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from langfuse_otel._by_hand.drafts import Draft
+    from langfuse_otel._records import ObservationType
 
 
 class OpenObservation:
@@ -141,9 +142,11 @@ class OpenObservation:
         """Begin a generation within it; as `langfuse_otel.generation`."""
         return generation_under(self._draft.span, provider, model, fields)
 
-    def span(self, name: str = "span", **fields: Any) -> OpenObservation:
+    def span(
+        self, name: str = "span", *, as_type: ObservationType = "span", **fields: Any
+    ) -> OpenObservation:
         """Begin a span within it; as `langfuse_otel.span`."""
-        return OpenObservation(begun(self._draft.span, "span", name=name, **fields))
+        return OpenObservation(begun(self._draft.span, type_from(as_type), name=name, **fields))
 
     def end(self, **fields: Unpack[Fields]) -> None:
         """Say the rest, as by `update`, and export it; once it has ended nothing happens."""
