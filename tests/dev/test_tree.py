@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from langfuse_otel.dev._received import ReceivedSpan
 from langfuse_otel.dev._trace import trace_view
 from langfuse_otel.dev._tree import colored, escaped, tree_text
@@ -77,6 +79,23 @@ def test_columns_that_nobody_fills_are_left_out() -> None:
     text = tree_text(trace_view([a_span("step", None, 0, 5)], "direct"))
 
     assert text == "● step  5 ms  trace-1\n└─ step (span)  5 ms"
+
+
+@pytest.mark.parametrize(
+    ("cost", "shown"),
+    [
+        ("0", "$0.00"),
+        ("12.5", "$12.50"),
+        ("0.00421", "$0.004210"),
+        ("4e-08", "$0.000000040"),
+    ],
+)
+def test_cost(cost: str, shown: str) -> None:
+    """A cost is shown to its first two digits at least, also that of a short embedding."""
+    cost_details = f'{{"total":{cost}}}'
+    seen = a_span("step", None, 0, 5, observation__cost_details=cost_details)
+
+    assert tree_text(trace_view([seen], "direct")).splitlines()[1].endswith(shown)
 
 
 def test_event_without_end_has_no_latency() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
@@ -203,7 +204,10 @@ def _tokens(given: int, taken: int) -> str:
 def _dollars(cost: float | None) -> str:
     if cost is None:
         return ""
-    return f"${cost:.6f}" if 0 < abs(cost) < 1 else f"${cost:,.2f}"
+    if not 0 < abs(cost) < 1:
+        return f"${cost:,.2f}"
+    decimals = max(6, 1 - math.floor(math.log10(abs(cost))))
+    return f"${cost:.{decimals}f}"
 
 
 def _escaped_character(character: str) -> str:
