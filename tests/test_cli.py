@@ -116,6 +116,13 @@ def test_check_invalid_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sk-lf-misplaced" not in result.output
 
 
+def test_check_of_a_long_name(monkeypatch: pytest.MonkeyPatch, receiver: LocalReceiver) -> None:
+    """A name that is longer than the column leaves the column as it is."""
+    result = check(monkeypatch, **keys(receiver, LANGFUSE_OTEL_SHUTDOWN_TIMEOUT="7"))
+
+    assert f"shutdown timeout\n{' ' * 16}7.0 (LANGFUSE_OTEL_SHUTDOWN_TIMEOUT)\n" in result.output
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [

@@ -93,4 +93,10 @@ def json_of(records: Iterable[Record]) -> str:
 
 
 def _line(label: str, text: str, color: str | None = None) -> str:
-    return f"{click.style(label, fg=color)}{' ' * (_LABEL_WIDTH - len(label))}  {printable(text)}"
+    """A label and its text, which begins in the same column below a label that is too long for it."""
+    gap = (
+        "\n" + " " * _LABEL_WIDTH
+        if len(label) > _LABEL_WIDTH
+        else " " * (_LABEL_WIDTH - len(label))
+    )
+    return f"{click.style(label, fg=color)}{gap}  {printable(text)}"
