@@ -58,6 +58,25 @@ def upstream() -> Iterator[Upstream]:
         yield running
 
 
+def test_one_collector_after_the_other(upstream: Upstream) -> None:
+    """In tests of an application each collector gets its calls, not the first alone."""
+    code = (
+        PLAIN
+        + """
+from langfuse_otel.testing import Collector
+for _ in range(2):
+    with Collector() as collector:
+        os.environ.update(collector.environment)
+        client.chat.completions.create(**asked)
+        print(langfuse_otel.flush(), len(collector.spans))
+"""
+    )
+    variables = {"UPSTREAM": upstream.url, "LANGFUSE_OPENAI_INSTRUMENTATION": "true"}
+    run = run_cold_program(code, None, **variables)
+
+    assert run.stdout == "True 1\nTrue 1\n", run.stderr
+
+
 def test_plain_calls(collector: Collector, upstream: Upstream) -> None:
     """A call of the SDK is an LLM span with model, input, output and usage, streamed or not."""
     code = PLAIN + "client.chat.completions.create(**asked)\nasyncio.run(acall())\n"

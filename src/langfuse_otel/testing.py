@@ -88,6 +88,8 @@ def forget() -> None:
     _links._settings.cache_clear()  # noqa: SLF001
     if logger := sys.modules.get("langfuse_otel.logger"):
         logger.forget()
+    if openai := sys.modules.get("langfuse_otel._by_hand.openai"):
+        openai._exporter.cache_clear()  # noqa: SLF001
 
 
 class Collector:
