@@ -49,7 +49,7 @@ def passed(headers: dict[str, str] | None = None, **params: Any) -> dict[str, An
         (asked(1), {}, True),
         (asked(False), {}, False),
         (asked("no"), {}, False),
-        (asked(False, proxy_server_request={"url": "x"}, **ON), {}, False),
+        (asked(False, proxy_server_request={"url": "x"}, **ON), {}, True),
         ({"litellm_params": ON}, {}, False),
         ({"litellm_params": {"metadata": ON}}, {}, False),
         (passed(), {}, False),

@@ -289,6 +289,16 @@ def test_only_called_back(langfuse: Collector) -> None:
     assert left.attributes["langfuse.observation.level"] == "WARNING"
 
 
+def test_instance_only_called_back(langfuse: Collector) -> None:
+    """An instance that stands in those lists sees the beginning of all calls but the first."""
+    litellm.callbacks = []
+    litellm.success_callback = [LangfuseOtelLogger()]
+    complete()
+    assert langfuse_otel.flush(20)
+
+    assert langfuse_otel.trace_id(complete(stream=True))
+
+
 def test_registered_twice(langfuse: Collector) -> None:
     """By name and as an instance, in several lists: the call is exported once."""
     mine = LangfuseOtelLogger()

@@ -86,7 +86,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
 
     Args:
         config: ignored; LiteLLM passes one for its own class of this name.
-        callback_name: the name that LiteLLM looks the callback up by.
+        callback_name: the name by which LiteLLM looks up a logger that it makes itself.
         settings: fields of `langfuse_otel.Settings`, such as `host`, `public_key`, `secret_key`,
             `environment`; what is not given comes from the environment at the first call. Others,
             which LiteLLM gives to callbacks of its own, are handed on to `CustomLogger`; its
@@ -94,7 +94,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
     """
 
     def __init__(
-        self, config: object = None, callback_name: str = "langfuse_otel", **settings: Any
+        self, config: object = None, callback_name: str | None = None, **settings: Any
     ) -> None:
         named = [name for name in settings if name in Settings.model_fields]
         own = with_secrets_hidden({name: settings.pop(name) for name in named})
@@ -103,16 +103,16 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         is_off = is_true(settings.pop("turn_off_message_logging", False)) or not is_shown
         super().__init__(**settings)
         self.turn_off_message_logging = is_off
-        self.callback_name = callback_name
+        self.callback_name = callback_name or "langfuse_otel"
         # LiteLLM takes two loggers for one unless a plain attribute tells them apart.
         self.fingerprint = _fingerprint(own)
         self._arguments = own
         self._opened: Pipeline | None = None
         _process.handle_signals(read_settings(**own))
         self._open: OrderedDict[str, Announced] = OrderedDict()
-        # LiteLLM (1.106) announces a call to those in this list alone, also to one in others.
-        litellm.input_callback.append(self)
         _loggers.add(self)
+        if callback_name:
+            self._hear()
 
     @staticmethod
     def get_langfuse_otel_config() -> SimpleNamespace:
@@ -260,6 +260,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             tenant = tenant_of(kwargs, trusted)
             switched = self._switched(kwargs, trusted, pipeline)
             announced = self._open.pop(call_id, None)
+            if announced is None:
+                self._hear()
             ambient, metadata = announced or Announced(parent_of_call(), None)
             if call_id:
                 _links.announce_late(call_id, kwargs, ambient)
@@ -288,6 +290,11 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                 _export_guardrails(pipeline, kwargs, exported, tenant, switched)
         except Exception as error:  # noqa: BLE001 - see above
             self._lose(error)
+
+    def _hear(self) -> None:
+        """Stand where LiteLLM (1.106) announces calls; those in its other lists hear of their end."""
+        if self not in litellm.input_callback:
+            litellm.input_callback.append(self)
 
     def _lose(self, error: Exception) -> None:
         """Count a call that could not be handed over; the text of the error might quote it."""
