@@ -228,7 +228,7 @@ def test_why_nothing_is_sent(caplog: pytest.LogCaptureFixture) -> None:
         assert routes.of(NOBODY) == routes.of_scores() == "no_destination"
     calls, scores = [record.getMessage() for record in caplog.records]
 
-    assert "calls are not sent: the address of Langfuse or the Collector is no http" in calls
+    assert "calls are not sent: endpoint: it is no http or https address" in calls
     assert "scores are not sent: LANGFUSE_PUBLIC_KEY" in scores
 
 

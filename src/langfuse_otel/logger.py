@@ -259,10 +259,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             trusted = pinned.of_call(call_id)
             tenant = tenant_of(kwargs, trusted)
             switched = self._switched(kwargs, trusted, pipeline)
-            announced = self._open.pop(call_id, None)
-            if announced is None:
-                self._hear()
-            ambient, metadata = announced or Announced(parent_of_call(), None)
+            announced = self._open.pop(call_id, None) or self._unannounced()
+            ambient, metadata = announced
             if call_id:
                 _links.announce_late(call_id, kwargs, ambient)
             attempt = retries.attempt_of(call_id)
@@ -290,6 +288,10 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                 _export_guardrails(pipeline, kwargs, exported, tenant, switched)
         except Exception as error:  # noqa: BLE001 - see above
             self._lose(error)
+
+    def _unannounced(self) -> Announced:
+        self._hear()
+        return Announced(parent_of_call(), None)
 
     def _hear(self) -> None:
         """Stand where LiteLLM (1.106) announces calls; those in its other lists hear of their end."""
