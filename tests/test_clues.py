@@ -12,6 +12,7 @@ from langfuse_otel._litellm.call import call_id_of
 from langfuse_otel._litellm.clues import clues_of, what_decides
 from langfuse_otel._litellm.limits import short_text
 from langfuse_otel._records import Clues, Defaults, Parent
+from langfuse_otel._text import json_text
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 OF_LITELLM = "0af76519-16cd-43dd-8448-eb211c80319c"
@@ -121,6 +122,29 @@ def test_what_is_kept() -> None:
     }
     for nothing in ({}, {"litellm_params": {"metadata": {"mine": 1}}}):
         assert what_decides(nothing) == {"litellm_trace_id": None}
+
+
+HUGE = [LONG * 100]
+MOST = 10_000
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        *(a_call({name: odd}) for name in IDS for odd in (HUGE, {"a": HUGE})),
+        proxied(inherited_tags=HUGE, user_api_key_hash="hash"),
+        proxied(requester_metadata={"generation_id": HUGE, "user_api_key_metadata": {"a": HUGE}}),
+        proxied(body={"litellm_metadata": {"trace_id": HUGE, "user_api_key_metadata": HUGE}}),
+        proxied({f"langfuse_{HUGE}": "v", f"traceparent{HUGE}": "v"}),
+        proxied(requester_metadata={"ignore_context_propagation": HUGE}),
+    ],
+)
+def test_little_is_kept(kwargs: dict[str, Any]) -> None:
+    """Whatever a request puts in place of an id, little of it is kept, and it decides the same."""
+    kept = {"litellm_call_id": call_id_of(kwargs), **what_decides(kwargs)}
+
+    assert len(json_text(kept)) < MOST
+    assert clues_of(kept, AMBIENT, Defaults()) == clues_of(kwargs, AMBIENT, Defaults())
 
 
 def test_ambient() -> None:

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from calls import Growing
 from langfuse_otel._litellm.limits import CUT, MAX_METADATA, short_text
-from langfuse_otel._litellm.metadata import call_metadata, decisive, from_headers
+from langfuse_otel._litellm.metadata import (
+    REQUESTS_OWN,
+    call_metadata,
+    decisive,
+    from_headers,
+)
 from langfuse_otel._litellm.names import FIELDS, NAMES
 from langfuse_otel._text import json_text
 
@@ -442,6 +447,7 @@ def test_prompt_is_no_copy() -> None:
     [
         ({"trace_id": "x" * 501, "langfuse_trace_id": 7}, {}),
         ({"user_api_key_metadata": {"a": 1}, "inherited_tags": ("a",), "mine": 1}, {"mine"}),
+        ({"trace_id": True, "langfuse_generation_id": 1.5}, {}),
         ({}, {}),
         (None, {}),
         ("text", {}),
@@ -456,6 +462,14 @@ def test_decisive(metadata: Any, kept: set[str]) -> None:
         for name, value in (metadata.items() if isinstance(metadata, dict) else ())
         if name not in kept
     }
+
+
+def test_decisive_is_no_content() -> None:
+    """A list or an object decides by being one alone, and nothing of key and team is a request's."""
+    asked = {"trace_id": ["x"], "generation_id": {}, "user_api_key_metadata": {"a": 1}}
+
+    assert decisive(asked) == {**asked, "trace_id": True, "generation_id": False}
+    assert decisive(asked, REQUESTS_OWN) == {"trace_id": True, "generation_id": False}
 
 
 JSON = st.recursive(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm.call import Call, id_of, read_call
 from langfuse_otel._litellm.limits import short_text, short_text_of
-from langfuse_otel._litellm.metadata import decisive
+from langfuse_otel._litellm.metadata import REQUESTS_OWN, decisive
+from langfuse_otel._litellm.names import PREFIX
 from langfuse_otel._litellm.trust import distrusted
 from langfuse_otel._records import Clues, Defaults, Parent
 from langfuse_otel._spans.identity import parent_of, without_context
@@ -17,6 +18,8 @@ from langfuse_otel._values import is_true, mapping_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_HEADERS = {name for name in REQUESTS_OWN if name.startswith(PREFIX)} | {"traceparent"}
 
 
 def clues_of(kwargs: Mapping[str, Any], ambient: Parent | None, defaults: Defaults) -> Clues:
@@ -52,7 +55,7 @@ def _request(request: object) -> dict[str, Any]:
     return {
         "headers": _short_headers(given.get("headers")),
         "body": {
-            "litellm_metadata": decisive(body.get("litellm_metadata")),
+            "litellm_metadata": decisive(body.get("litellm_metadata"), REQUESTS_OWN),
             "litellm_trace_id": short_text_of(body.get("litellm_trace_id")),
         },
     }
@@ -62,7 +65,7 @@ def _decisive(metadata: object) -> dict[str, Any]:
     """LiteLLM's dictionary on the proxy holds the request's own besides."""
     given = mapping_of(metadata)
     asked = given.get("requester_metadata")
-    own = {"requester_metadata": decisive(asked)} if asked else {}
+    own = {"requester_metadata": decisive(asked, REQUESTS_OWN)} if asked else {}
     return {**decisive(given), **own}
 
 
@@ -78,7 +81,7 @@ def _short_headers(headers: object) -> dict[str, Any]:
     return {
         name: short_text(str(value))
         for name, value in dict(mapping_of(headers)).items()
-        if str(name).lower().startswith(("langfuse", "traceparent"))
+        if str(name).lower().replace("-", "_") in _HEADERS
     }
 
 

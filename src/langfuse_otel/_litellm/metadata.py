@@ -46,9 +46,8 @@ _DECIDING = (
     "generation_id",
     "ignore_context_propagation",
 )
-_DECISIVE = frozenset(
-    {*_DECIDING, *(PREFIX + name for name in _DECIDING), *KNOWN, "inherited_tags"}
-)
+REQUESTS_OWN = frozenset({*_DECIDING, *(PREFIX + name for name in _DECIDING)})
+_DECISIVE = REQUESTS_OWN | KNOWN | {"inherited_tags"}
 
 
 # A dictionary of metadata, and which of its names are LiteLLM's.
@@ -115,13 +114,27 @@ def _small(rest: Mapping[str, Any]) -> Mapping[str, Any]:
     return rest if len(text) <= MAX_METADATA else small_metadata(orjson.loads(text), len(text))
 
 
-def decisive(metadata: object) -> dict[str, Any]:
-    """Return as much of one dictionary of metadata as decides about trace, parent and id."""
+def decisive(metadata: object, names: frozenset[str] = _DECISIVE) -> dict[str, Any]:
+    """Return as much of one dictionary of metadata as decides about trace, parent and id.
+
+    Args:
+        metadata: the dictionary.
+        names: what may decide in there; in what a request says itself, `REQUESTS_OWN`.
+    """
     given = mapping_of(metadata)
-    if _DECISIVE.isdisjoint(given):
+    if names.isdisjoint(given):
         return {}
-    names = _DECISIVE & given.keys()
-    return {k: short_text(v) if isinstance(v := given[k], str) else v for k in names}
+    return {name: _weight(name, given[name]) for name in names & given.keys()}
+
+
+def _weight(name: str, value: Any) -> Any:
+    """A list or an object is no id: all that matters is whether there is anything in it.
+
+    What the operator settled is the exception.
+    """
+    if isinstance(value, str):
+        return short_text(value)
+    return bool(value) if isinstance(value, (dict, list)) and name not in KNOWN else value
 
 
 def _sdk_inlets(params: Mapping[str, Any]) -> Iterator[Inlet]:
