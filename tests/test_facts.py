@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from calls import a_call, a_response
+from calls import a_call, a_response, observation_of
 from langfuse_otel._litellm.call import read_call
 from langfuse_otel._litellm.facts import IDENTITY_FACTS, IDS, ROUTER_FACTS, observation_metadata
 from langfuse_otel._litellm.limits import short_text
+from langfuse_otel._litellm.names import END_USER
+from langfuse_otel._records import Defaults
 
 BARE = {
     "litellm_call_id": "call-1",
@@ -100,11 +103,34 @@ def test_facts_of_the_response(response: object, expected: dict[str, Any]) -> No
     assert facts(a_call(), response) == expected
 
 
+@pytest.mark.parametrize("response", [a_response(), None], ids=["held", "held-whole"])
+@pytest.mark.parametrize("inlet", ["metadata", "litellm_metadata"])
+def test_without_a_payload(inlet: str, response: object) -> None:
+    """Who called, and the group of the model, are told without LiteLLM's payload, too."""
+    who = dict.fromkeys(IDENTITY_FACTS, "x") | {"model_group": "fast"}
+    known = {**who, "user_api_key_hash": "h", "tags": "ab", "prompt_management_metadata": {"a": 1}}
+    kwargs = a_call(standard_logging_object=None, litellm_params={inlet: known})
+    observation = observation_of(kwargs, response)
+
+    assert json.loads(observation.metadata or "").items() >= who.items()
+    assert observation.trace.user_id == "x"
+
+
+def test_end_user_without_a_payload() -> None:
+    """The user that a request names is found there, and not believed where requests are not."""
+    known = {"user_api_key_hash": "h", END_USER: "theirs", "user_api_key_user_id": "owner"}
+    kwargs = a_call(known, standard_logging_object=None)
+    distrusting = Defaults(trusts_requests=False)
+
+    assert observation_of(kwargs, a_response()).trace.user_id == "theirs"
+    assert observation_of(kwargs, a_response(), defaults=distrusting).trace.user_id == "owner"
+
+
 def test_router() -> None:
     """The router's facts are among what it puts into the metadata, also where they are 0."""
     metadata = dict.fromkeys(ROUTER_FACTS, 0) | {"model_group": "fast"}
 
-    assert facts(a_call(metadata)) == dict.fromkeys(ROUTER_FACTS, 0)
+    assert facts(a_call(metadata)) == metadata
 
 
 def test_retries() -> None:

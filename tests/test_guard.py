@@ -11,7 +11,7 @@ import pytest
 from calls import ENDED, STARTED, a_call, a_response
 from langfuse_otel import LangfuseOtelLogger, __version__, flush
 from langfuse_otel._litellm import guard
-from langfuse_otel._litellm.guard import ANSWERS, NEEDED, missing_in
+from langfuse_otel._litellm.guard import ANSWERS, NEEDED, PAYLOAD, missing_in
 from langfuse_otel._litellm.versions import LITELLM
 
 if TYPE_CHECKING:
@@ -100,6 +100,15 @@ def test_shapes(operation: str) -> None:
     for member in (*ANSWERS[operation], "text"):
         assert [*missing_in(kwargs, {member: "x"}, STARTED, ENDED)] == []
     assert [*missing_in(kwargs, Hologram(), STARTED, ENDED)] == [f"response_obj of {operation}"]
+
+
+@pytest.mark.parametrize("inlet", ["metadata", "litellm_metadata"])
+@pytest.mark.parametrize(("tags", "missing"), [("a,b", []), (["a"], [PAYLOAD]), ([], [PAYLOAD])])
+def test_no_payload(inlet: str, tags: object, missing: list[str]) -> None:
+    """That LiteLLM makes nothing of tags that are no list is the caller's to mend."""
+    kwargs = a_call(standard_logging_object=None, litellm_params={inlet: {"tags": tags}})
+
+    assert [*missing_in(kwargs, a_response(), STARTED, ENDED)] == missing
 
 
 def test_times_are_gone() -> None:

@@ -83,9 +83,10 @@ ROUTES = ("/v1/chat/completions", "/v1/messages", "/v1/responses")
 class House:
     """A proxy with keys of several kinds, and its Langfuse."""
 
-    def __init__(self, client: httpx.Client, langfuse: Collector) -> None:
+    def __init__(self, client: httpx.Client, langfuse: Collector, log: Path) -> None:
         self.client = client
         self.langfuse = langfuse
+        self.log = log
 
     def ask(
         self,
@@ -132,7 +133,7 @@ def a_house(folder: Path, trusts: str) -> Iterator[House]:
             LANGFUSE_OTEL_TRUST_REQUEST_METADATA=trusts,
             LANGFUSE_FLUSH_INTERVAL="0.05",
         ) as client:
-            yield House(client, langfuse)
+            yield House(client, langfuse, folder / "proxy.log")
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +180,19 @@ def test_who_called(trusting: House, inlet: str, route: str) -> None:
 
     assert "forged-alias" not in str(span.attributes)
     assert '"user_api_key_alias":"alias"' in span.attributes["langfuse.observation.metadata"]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("inlet", ["metadata", "litellm_metadata"])
+@pytest.mark.parametrize("tags", ["ab", {"a": 1}], ids=["text", "object"])
+def test_nobody_is_anonymous(house: House, inlet: str, route: str, tags: object) -> None:
+    """A request whose tags LiteLLM makes nothing of is its key's and user's all the same."""
+    [span] = house.ask("sk-plain", route, {inlet: {"tags": tags, "user_api_key_alias": "forged"}})
+    found = span.json("langfuse.observation.metadata")
+
+    assert span.attributes["user.id"] == "owner"
+    assert (found["user_api_key_alias"], found["model_group"]) == ("alias", "house-model")
+    assert "Please report" not in house.log.read_text()
 
 
 @pytest.mark.parametrize("route", ROUTES)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langfuse_otel._litellm.limits import short_text
-from langfuse_otel._litellm.metadata import call_metadata
+from langfuse_otel._litellm.metadata import call_metadata, known_of
+from langfuse_otel._litellm.names import END_USER, IDENTITY_FACTS
 from langfuse_otel._values import mapping_of, text_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def read_call(kwargs: Mapping[str, Any], response: object) -> Call:
     """Return the call that LiteLLM's dictionary and response are about; None: it failed."""
     params = mapping_of(kwargs.get("litellm_params"))
     failed = has_failed(kwargs, response)
-    return Call(kwargs, response, _payload(kwargs), params, failed, *call_metadata(params))
+    payload = _with_identity(_payload(kwargs), params)
+    return Call(kwargs, response, payload, params, failed, *call_metadata(params))
 
 
 def call_id_of(kwargs: Mapping[str, Any]) -> str | None:
@@ -59,3 +61,12 @@ def id_of(kwargs: Mapping[str, Any]) -> str:
 
 def _payload(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
     return mapping_of(kwargs.get("standard_logging_object"))
+
+
+def _with_identity(payload: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """LiteLLM (1.106) has no payload for a call whose `tags` are no list; its proxy knows who called."""
+    known = {} if payload.get("metadata") else known_of(params)
+    if not known:
+        return payload
+    identity = {name: known[name] for name in IDENTITY_FACTS & known.keys()}
+    return {"end_user": identity.get(END_USER), **payload, "metadata": identity}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm.call import Call, call_id_of
 from langfuse_otel._litellm.limits import short_text
-from langfuse_otel._litellm.names import IDENTITY_FACTS
+from langfuse_otel._litellm.names import IDENTITY_FACTS, MODEL_GROUP
 from langfuse_otel._values import is_true, mapping_of, part, text_of
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ def observation_metadata(
         "call_type": call.kwargs.get("call_type"),
         "custom_llm_provider": call.kwargs.get("custom_llm_provider"),
         "api_base": call.payload.get("api_base") or call.params.get("api_base"),
-        "model_group": call.payload.get("model_group"),
+        "model_group": call.payload.get("model_group") or _routers(call).get(MODEL_GROUP),
         "mcp_server_name": part(_mcp_call(call), "mcp_server_name"),
         "response_id": part(call.response, "id"),
         "response_model": part(call.response, "model"),
         "finish_reasons": _finish_reasons(call.response),
         "cache_hit": call.kwargs.get("cache_hit") or None,
         "attempted_retries": retries,
-        **_routers_facts(call),
+        **_chosen(_routers(call), ROUTER_FACTS),
         **{name: call.text(name) for name in IDS & call.fields.keys()},
         **_identity_facts(call),
         **(_error_facts(call, is_quoting=is_quoting) if call.failed else {}),
@@ -66,9 +66,9 @@ def _mcp_call(call: Call) -> object:
     return mapping_of(call.payload.get("metadata")).get("mcp_tool_call_metadata")
 
 
-def _routers_facts(call: Call) -> dict[str, Any]:
-    container = call.params.get("metadata") or call.params.get("litellm_metadata")
-    return _chosen(container, ROUTER_FACTS)
+def _routers(call: Call) -> Mapping[str, Any]:
+    """The dictionary that LiteLLM's router writes into."""
+    return mapping_of(call.params.get("metadata") or call.params.get("litellm_metadata"))
 
 
 def _identity_facts(call: Call) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm.content import kind_of
+from langfuse_otel._litellm.held import INLETS
 from langfuse_otel._litellm.versions import standing_of
-from langfuse_otel._values import part
+from langfuse_otel._values import mapping_of, part
 from langfuse_otel._version import __version__
 
 if TYPE_CHECKING:
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("langfuse_otel")
 
+PAYLOAD = "standard_logging_object"
+
 # What every call has; a model it has not, where it is about a file, a batch or a tool.
 NEEDED = (
     "litellm_call_id",
     "litellm_params",
     "call_type",
     "optional_params",
-    "standard_logging_object",
+    PAYLOAD,
 )
 
 # Operation → the members of which an answer has one.
@@ -63,7 +66,8 @@ def missing_in(
 ) -> Iterator[str]:
     """Yield the names of what is missing, or is of no known shape."""
     if None in map(kwargs.get, NEEDED):
-        yield from (name for name in NEEDED if kwargs.get(name) is None)
+        missing = (name for name in NEEDED if kwargs.get(name) is None)
+        yield from (name for name in missing if name != PAYLOAD or _has_usable_tags(kwargs))
     if not isinstance(started, datetime):
         yield "start_time"
     if not isinstance(ended, datetime):
@@ -72,6 +76,13 @@ def missing_in(
         operation = kind_of(kwargs).operation
         if not _is_known(response, ANSWERS.get(operation)):
             yield f"response_obj of {operation}"
+
+
+def _has_usable_tags(kwargs: Mapping[str, Any]) -> bool:
+    """LiteLLM (1.106) fails to make its payload where the caller's are no list."""
+    params = mapping_of(kwargs.get("litellm_params"))
+    given = (mapping_of(params.get(name)).get("tags") for name in INLETS)
+    return all(isinstance(tags, list) for tags in given if tags)
 
 
 def _is_known(response: object, names: tuple[str, ...] | None) -> bool:

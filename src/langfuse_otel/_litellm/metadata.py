@@ -73,7 +73,7 @@ def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
         params: LiteLLM's `litellm_params` of the call, or what was held of them.
     """
     request = mapping_of(params.get("proxy_server_request"))
-    known = _known(params)
+    known = known_of(params)
     inlets = _proxy_inlets(params, request, known) if request else _sdk_inlets(params)
     fields: dict[str, Any] = {}
     rest: dict[str, Any] = {}
@@ -192,8 +192,8 @@ def _tags(put_together: Any, inherited: Any) -> Any:
     return [*inherited, *(tag for tag in put_together if tag not in inherited)]
 
 
-def _known(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The dictionary in which the proxy says what it knows of key and team; empty without one."""
+def known_of(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the dictionary in which the proxy says what it knows of key and team; empty if none."""
     for name in ("litellm_metadata", "metadata"):
         inlet = mapping_of(params.get(name))
         if inlet and not KNOWN.isdisjoint(inlet):

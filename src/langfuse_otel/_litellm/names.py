@@ -38,6 +38,7 @@ PREFIX = "langfuse_"
 # What the proxy knows of the key, by the beginning of its names.
 IDENTITY = "user_api_key"
 KEY = "user_api_key_hash"
+END_USER = "user_api_key_end_user_id"
 KNOWN = frozenset({KEY, "user_api_key_metadata", "user_api_key_team_metadata"})
 
 # Where it keeps what the request's body says.
@@ -55,7 +56,7 @@ IDENTITY_FACTS = frozenset(
         "user_api_key_org_alias",
         "user_api_key_project_id",
         "user_api_key_project_alias",
-        "user_api_key_end_user_id",
+        END_USER,
         "user_api_key_request_route",
     }
 )

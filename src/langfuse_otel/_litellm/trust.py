@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm.call import Call, call_id_of
+from langfuse_otel._litellm.names import END_USER
 from langfuse_otel._values import mapping_of
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ OF_A_TRACE = frozenset(
         "update_trace_keys",
     }
 )
-
-# What LiteLLM's payload says of the request's user.
-END_USER = "user_api_key_end_user_id"
 
 
 def came_by_proxy(kwargs: Mapping[str, Any]) -> bool:
