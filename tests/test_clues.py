@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from calls import MESSAGES, Growing, a_call
+from calls import MESSAGES, Growing, a_call, observation_of
 from langfuse_otel._litellm.call import call_id_of
 from langfuse_otel._litellm.clues import clues_of, what_decides
 from langfuse_otel._litellm.limits import short_text
@@ -159,3 +159,16 @@ def test_distrusted() -> None:
     found = clues_of(kwargs, None, Defaults(trusts_requests=False))
 
     assert found == CALL._replace(litellm_trace_id="call-1|hash")
+
+
+@pytest.mark.parametrize(
+    ("ambient", "kept"), [(AMBIENT, AMBIENT), (REMOTE._replace(span_id=7), None)]
+)
+def test_active_span_of_a_request(ambient: Parent, kept: Parent | None) -> None:
+    """A request that is not trusted does not choose its trace by that of the server's own span."""
+    kwargs = proxied({"traceparent": TRACEPARENT}, user_api_key_hash="hash")
+    distrusting = Defaults(trusts_requests=False)
+
+    assert clues_of(kwargs, ambient, distrusting).ambient == kept
+    assert observation_of(kwargs, None, ambient=ambient, defaults=distrusting).clues.ambient == kept
+    assert clues_of(kwargs, ambient, Defaults()).ambient == ambient

@@ -10,7 +10,8 @@ import pytest
 
 from langfuse_otel._spans.identity import trace_id_of
 from langfuse_otel.testing import Collector
-from proxies import a_proxy
+from programs import SCRIPTS
+from proxies import a_cold_proxy, a_proxy
 from routes import Provider
 
 if TYPE_CHECKING:
@@ -268,6 +269,35 @@ def test_ids_of_other_keys(distrusting: House) -> None:
     one, other = (distrusting.ask(key, headers=headers)[0] for key in ("sk-plain", "sk-other"))
 
     assert one.trace_id != other.trace_id
+
+
+def test_an_instrumented_server(tmp_path: Path) -> None:
+    """Nor can it choose its trace where the server's own span is in the trace of its client."""
+    launcher = [str(SCRIPTS / "opentelemetry-instrument"), "--"]
+    with (
+        Provider() as provider,
+        Collector() as langfuse,
+        a_cold_proxy(
+            tmp_path,
+            provider.url,
+            ["langfuse_otel"],
+            langfuse,
+            launcher,
+            LANGFUSE_OTEL_TRUST_REQUEST_METADATA="false",
+            LANGFUSE_FLUSH_INTERVAL="0.05",
+        ) as client,
+    ):
+        headers = INLETS["traceparent"][1]
+        body = {"model": "house-model", "messages": HI}
+        answers = [client.post(ROUTES[0], json=body, headers=h) for h in ({}, headers)]
+        own, other = langfuse.wait_for(2)
+
+    assert own.parent_id is not None
+    assert (other.trace_id == TRACE, other.parent_id) == (False, None)
+    assert {answer.headers["x-langfuse-trace-id"] for answer in answers} == {
+        own.trace_id,
+        other.trace_id,
+    }
 
 
 def test_a_fallback_shares_the_trace(house: House) -> None:

@@ -24,9 +24,20 @@ _HEADERS = {name for name in REQUESTS_OWN if name.startswith(PREFIX)} | {"tracep
 
 def clues_of(kwargs: Mapping[str, Any], ambient: Parent | None, defaults: Defaults) -> Clues:
     """Return what decides about the trace of a call; enough of it is known when a call starts."""
-    call = read_call(kwargs, None)
-    believed = call if defaults.trusts_requests else distrusted(call)
-    return clues_from(believed, 0, ambient, ignores_context=defaults.ignores_context)
+    call, active = believed(read_call(kwargs, None), ambient, defaults)
+    return clues_from(call, 0, active, ignores_context=defaults.ignores_context)
+
+
+def believed(call: Call, ambient: Parent | None, defaults: Defaults) -> tuple[Call, Parent | None]:
+    """Return a call and the active span; where no request is trusted, without what it chose.
+
+    An instrumented server's own span is in the trace of the request's `traceparent`.
+    """
+    if defaults.trusts_requests:
+        return call, ambient
+    remote = _remote(call)
+    is_chosen = remote and ambient and remote.trace_id == ambient.trace_id
+    return distrusted(call), None if is_chosen else ambient
 
 
 def what_decides(kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm import call_masks
 from langfuse_otel._litellm.call import Call, read_call
-from langfuse_otel._litellm.clues import clues_from
+from langfuse_otel._litellm.clues import believed, clues_from
 from langfuse_otel._litellm.content import default_name, kind_of, model_name
 from langfuse_otel._litellm.facts import observation_metadata
 from langfuse_otel._litellm.held import content_of
@@ -26,7 +26,6 @@ from langfuse_otel._litellm.trace import (
     trace_fields,
     version_of,
 )
-from langfuse_otel._litellm.trust import distrusted
 from langfuse_otel._litellm.usage import cost_of, usage_of
 from langfuse_otel._privacy.parameters import without_quoting
 from langfuse_otel._privacy.secrets import without_secrets
@@ -54,7 +53,7 @@ def observation_from(taken: Snapshot, ambient: Parent | None, defaults: Defaults
     hidden = hidden_of(said, taken.switched)
     given = hidden.instead if hidden.input else content_of(taken.input)
     answer = hidden.instead if hidden.output and taken.output else content_of(taken.output)
-    call = said if defaults.trusts_requests else distrusted(said)
+    call, active = believed(said, ambient, defaults)
     attempt, kind = taken.attempt, kind_of(call.kwargs)
     is_superseded = call.failed and (attempt.is_repeated or _is_retried(call))
     retries = attempt.number if attempt.is_repeated or is_superseded else None
@@ -69,7 +68,7 @@ def observation_from(taken: Snapshot, ambient: Parent | None, defaults: Defaults
         clues=clues_from(
             call,
             taken.started_ns,
-            ambient,
+            active,
             attempt.number,
             is_superseded=is_superseded,
             ignores_context=defaults.ignores_context,
