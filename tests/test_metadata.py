@@ -305,6 +305,7 @@ def test_tags_of_key_and_team() -> None:
         ({"version": "1"}, {"trace_version": "2"}),
         ({"trace_version": "1"}, {"version": "2"}),
         ({"trace_id": "one"}, {"existing_trace_id": "other"}),
+        ({"existing_trace_id": "one"}, {"trace_id": "other"}),
     ],
 )
 def test_what_is_pinned_in_another_way(pinned: dict[str, Any], asked: dict[str, Any]) -> None:

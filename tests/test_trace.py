@@ -136,6 +136,15 @@ def test_user(changes: dict[str, Any], user: str | None) -> None:
     assert fields({}, **changes).user_id == user
 
 
+@pytest.mark.parametrize("sources", [("end_user", "metadata"), ("end_user",)])
+def test_pinned_user(sources: tuple[str, ...]) -> None:
+    """What the operator pinned stands before every other source."""
+    pinned = {"user_api_key_hash": "h", "user_api_key_metadata": {"trace_user_id": "pinned"}}
+    payload = {"standard_logging_object": {"end_user": "theirs"}}
+
+    assert fields(pinned, Defaults(sources), **payload).user_id == "pinned"
+
+
 def test_unknown_source_of_users() -> None:
     """A source that nobody knows is passed over."""
     assert fields({"trace_user_id": "u"}, Defaults(("nowhere", "metadata"))).user_id == "u"

@@ -36,6 +36,7 @@ from langfuse_otel._values import UNCHANGEABLE, mapping_of
 _TOGETHER = (
     frozenset({"prompt", "prompt_name", "prompt_version"}),
     frozenset({"version", "trace_version"}),
+    frozenset({"trace_id", "existing_trace_id"}),
 )
 
 # What decides where a call belongs, and what says of key and team whether it may.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm.limits import short_text_of
@@ -70,7 +70,7 @@ def trace_fields(
     trace_metadata = call.fields.get("trace_metadata")
     fields = TraceFields(
         name=(call.text("trace_name") or "")[:MAX_NAME] or None,
-        user_id=_user_id(call, defaults.user_from),
+        user_id=_user_id(call, defaults),
         session_id=call.text("session_id"),
         tags=texts_of(call.fields.get("tags")),
         metadata=json_text(_named(trace_metadata)) if trace_metadata else None,
@@ -111,8 +111,10 @@ def _named(metadata: object) -> Mapping[str, Any]:
     return metadata if isinstance(metadata, Mapping) else {"trace_metadata": metadata}
 
 
-def _user_id(call: Call, user_from: Sequence[str]) -> str | None:
-    for name in user_from:
+def _user_id(call: Call, defaults: Defaults) -> str | None:
+    """The one that the operator pinned comes before those that a request may name."""
+    pinned = ("metadata",) if "trace_user_id" in call.pinned else ()
+    for name in (*pinned, *defaults.user_from):
         source = USER_SOURCES.get(name)
         if source and (user := short_text_of(source(call))):
             return user
