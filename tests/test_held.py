@@ -62,10 +62,20 @@ UPDATED = methodcaller("update", more=1)
         ("tags", ["a"], APPENDED),
         ("langfuse_tags", ["a"], APPENDED),
         ("trace_metadata", {"a": 1}, UPDATED),
+        ("prompt", {"name": "p", "version": 1}, methodcaller("update", version=2)),
+        ("langfuse_prompt", {"name": "p", "version": 1}, methodcaller("update", version=2)),
         ("mine", {"a": {"b": [1]}}, UPDATED),
         ("endpoint", {"a": 1}, UPDATED),
     ],
-    ids=["field", "prefixed-field", "mapping", "own-name", "name-of-the-proxys"],
+    ids=[
+        "field",
+        "prefixed-field",
+        "mapping",
+        "prompt",
+        "prefixed-prompt",
+        "own-name",
+        "name-of-the-proxys",
+    ],
 )
 def test_later_changes(inlet: str, name: str, value: Any, change: Callable[[Any], None]) -> None:
     """A value that is changed, and a key that is added, are not in what was held."""

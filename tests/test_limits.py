@@ -51,6 +51,45 @@ def test_texts_of_the_metadata(name: str) -> None:
     assert len(repr(observed(**{name: HUGE}))) < 20_000
 
 
+ODD = f"a\0{'x' * 3_000}"
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        a_call({"prompt": {"name": ODD, "version": 1}}),
+        a_call({}, prompt_id=ODD, prompt_version=1),
+        a_call({}, model=ODD),
+        a_call(
+            {},
+            call_type="call_mcp_tool",
+            standard_logging_object={"metadata": {"mcp_tool_call_metadata": {"name": ODD}}},
+        ),
+    ],
+    ids=["prompt", "prompt-id", "model", "tool"],
+)
+def test_other_names(kwargs: dict[str, Any]) -> None:
+    """Nor does the name of a prompt, a model or a tool, and none has a NUL."""
+    observation = observation_of(kwargs, a_response())
+    names = (observation.name, observation.model, observation.prompt and observation.prompt.name)
+
+    assert all(len(name) < MAX_TEXT + 20 and "\0" not in name for name in names if name)
+    assert any(name and "a\ufffdxxx" in name for name in names)
+
+
+@pytest.mark.parametrize("prompt", [HUGE, {"name": HUGE, "version": 1}], ids=["name", "object"])
+def test_prompt_that_is_shown(prompt: object) -> None:
+    """Nor does a prompt where the metadata are shown as they were given."""
+    assert observed(prompt=prompt, debug_langfuse=True).size < 5_000
+
+
+def test_error_with_a_nul() -> None:
+    """Langfuse takes no NUL in an error's text either."""
+    observation = observation_of(a_call(exception=ValueError("a\0b")), None)
+
+    assert observation.status_message == "a\ufffdb"
+
+
 def test_users_of_a_request() -> None:
     """Nor does a user that stands elsewhere."""
     payload = {**a_call()["standard_logging_object"], "end_user": HUGE}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from langfuse_otel._litellm.limits import short_text, short_text_of
 from langfuse_otel._text import clean
 from langfuse_otel._values import mapping_of, members, part
 
@@ -241,7 +242,8 @@ def kind_of(kwargs: Mapping[str, Any]) -> Kind:
 def default_name(kwargs: Mapping[str, Any]) -> str:
     """Return operation and model or tool, the span name of OpenTelemetry's GenAI conventions."""
     kind = kind_of(kwargs)
-    subject = _tool_call(kwargs).get("name") if kind.type == "tool" else model_name(kwargs)
+    is_tool = kind.type == "tool"
+    subject = short_text_of(_tool_call(kwargs).get("name")) if is_tool else model_name(kwargs)
     return clean(f"{kind.operation} {subject}" if subject else kind.operation)
 
 
@@ -250,4 +252,4 @@ def model_name(kwargs: Mapping[str, Any]) -> str | None:
     model, provider = kwargs.get("model"), kwargs.get("custom_llm_provider")
     if not isinstance(model, str) or model in NO_MODEL or model.startswith(TOOLS):
         return None
-    return clean(model.removeprefix(f"{provider}/") if provider else model)
+    return short_text(clean(model.removeprefix(f"{provider}/") if provider else model))

@@ -66,18 +66,11 @@ _IDENTITY = (
     "prompt_management_metadata",
 )
 
-# Of values that could be changed: Langfuse's object for a prompt, and what is read of LiteLLM's own.
-# The rest of its own objects there may hold keys, and the messages of earlier attempts.
-_AS_IT_IS = frozenset(
-    {
-        "inherited_tags",
-        "langfuse_prompt",
-        MODEL_GROUP,
-        "prompt",
-        "user_api_key_auth_metadata",
-        *KNOWN,
-    }
-)
+# Of values that could be changed: what is read of LiteLLM's own. The rest of its own objects there
+# may hold keys, and the messages of earlier attempts.
+_AS_IT_IS = frozenset({"inherited_tags", MODEL_GROUP, "user_api_key_auth_metadata", *KNOWN})
+# What may be no JSON: Langfuse's object for a prompt.
+_OBJECTS = frozenset({"langfuse_prompt", "prompt"})
 
 
 # A text from this length on is copied with what it stands in. To copy more objects than these takes
@@ -193,6 +186,11 @@ def size_of(params: Mapping[str, Any]) -> int:
     return size
 
 
+def is_object(name: str, value: object) -> bool:
+    """Whether a value of the caller's means something by being no JSON."""
+    return name in _OBJECTS and not isinstance(value, (*UNCHANGEABLE, dict, list, Held))
+
+
 def opened(value: Any) -> Any:
     """Return a value that was held, or one that needed no holding."""
     return orjson.loads(value.text) if isinstance(value, Held) else value
@@ -227,7 +225,7 @@ def _held(inlet: Mapping[str, Any]) -> dict[str, Any]:
     litellms = litellms_in(inlet)
     taken: dict[str, Any] = {}
     for name, value in dict(inlet).items():
-        if isinstance(value, UNCHANGEABLE) or name in _AS_IT_IS:
+        if isinstance(value, UNCHANGEABLE) or name in _AS_IT_IS or is_object(name, value):
             taken[name] = value
         elif name in NAMES or name == REQUESTERS or not is_foreign(name, litellms):
             taken[name] = Held(json_text(value))

@@ -28,15 +28,17 @@ _MARKER = "... [cut by langfuse-otel: {} characters in all, {}]"
 _KEPT = MAX_TEXT - 100
 
 
-def short_text(text: str) -> str:
-    """Return a text of at most `MAX_TEXT` characters; what is cut still differs where it did.
+def storable(text: str) -> str:
+    """Return a text without NUL, which Langfuse's Postgres does not take: it becomes U+FFFD."""
+    return text.replace("\0", "\ufffd")
 
-    NUL, which Langfuse's Postgres does not take, becomes U+FFFD.
-    """
+
+def short_text(text: str) -> str:
+    """Return a storable text of at most `MAX_TEXT` characters; what is cut still differs where it did."""
     if len(text) > MAX_TEXT:
         digest = sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
         text = text[:_KEPT] + _MARKER.format(len(text), digest)
-    return text.replace("\0", "\ufffd")
+    return storable(text)
 
 
 def short_text_of(value: object) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from langfuse_otel._litellm.held import Held, opened
+from langfuse_otel._litellm.held import Held, is_object, opened
 from langfuse_otel._litellm.limits import MAX_METADATA, short_list, short_text, small_metadata
 from langfuse_otel._litellm.names import (
     IDENTITY,
@@ -89,7 +89,7 @@ def call_metadata(params: Mapping[str, Any]) -> CallMetadata:
     pinned = _pinned(known) if known else {}
     settled = _settled(fields, pinned, known)
     return CallMetadata(
-        {name: v if name == "prompt" else _short(v) for name, v in settled.items()},
+        {name: v if is_object(name, v) else _short(v) for name, v in settled.items()},
         _small(rest) if rest else rest,
         frozenset(pinned),
         known.get(KEY),

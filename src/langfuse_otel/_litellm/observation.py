@@ -17,6 +17,7 @@ from langfuse_otel._litellm.clues import believed, clues_from
 from langfuse_otel._litellm.content import default_name, kind_of, model_name
 from langfuse_otel._litellm.facts import observation_metadata
 from langfuse_otel._litellm.held import content_of
+from langfuse_otel._litellm.limits import storable
 from langfuse_otel._litellm.redaction import Hidden, hidden_of
 from langfuse_otel._litellm.snapshot import Snapshot, nanoseconds_of
 from langfuse_otel._litellm.trace import (
@@ -181,7 +182,7 @@ def _status_message(call: Call, hidden: Hidden) -> str | None:
     if hidden:
         return type(error).__name__ if error else None
     text = message_of(error) if error else text_of(call.payload.get("error_str"))
-    return without_secrets(text, call.kwargs) if text else None
+    return storable(without_secrets(text, call.kwargs)) if text else None
 
 
 def _metadata(call: Call, retries: int | None, hidden: Hidden) -> Json:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._litellm.limits import short_text_of
+from langfuse_otel._litellm.limits import short_text, short_text_of
 from langfuse_otel._records import Defaults, Json, Observation, Prompt, TraceFields
 from langfuse_otel._spans.identity import around
 from langfuse_otel._text import clean, json_text
@@ -161,7 +161,7 @@ def prompt_named(name: object, version: object) -> Prompt | None:
     number = _whole_number(version)
     if not (isinstance(name, str) and name) or number is None:
         return None
-    return Prompt(clean(name), number)
+    return Prompt(short_text(clean(name)), number)
 
 
 def _prompts(call: Call) -> Iterator[Prompt | None]:
