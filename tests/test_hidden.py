@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from calls import a_call
+from calls import a_call, a_response, observation_of
 from langfuse_otel._litellm import call_masks
 from langfuse_otel._litellm.call import read_call
 from langfuse_otel._litellm.call_masks import mask_of_call
@@ -113,6 +113,19 @@ def test_mask_of_a_call() -> None:
 
     assert mask is not None
     assert mask(["a", {"k": "b"}], "input") == ["A", {"k": "B"}]
+
+
+def test_mask_that_litellm_leaves() -> None:
+    """So is one that LiteLLM leaves in the metadata: under the plain name, or in `litellm_metadata`."""
+    for inlet, name in (
+        ("metadata", "masking_function"),
+        ("litellm_metadata", "langfuse_masking_function"),
+    ):
+        kwargs = a_call(litellm_params={inlet: {name: shout}})
+        mask = observation_of(kwargs, a_response()).mask
+
+        assert mask is not None
+        assert mask("a", "input") == "A"
 
 
 def test_mask_that_is_no_function() -> None:

@@ -402,7 +402,7 @@ def test_litellms_on_attempts(
 
 
 def test_litellms_as_text(langfuse: Collector) -> None:
-    """A masking function that is none, as a request to the proxy may name, hides everything."""
+    """A masking function that is none hides everything."""
     ask(litellm_metadata={"langfuse_masking_function": "hide"})
 
     assert only(langfuse).json(INPUT) == FAILED

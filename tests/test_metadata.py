@@ -25,7 +25,9 @@ class Seven(Enum):
     SEVEN = 7
 
 
-EXAMPLES = {name: f"the {name}" for name in FIELDS}
+EXAMPLES: dict[str, Any] = {name: f"the {name}" for name in FIELDS} | {
+    "masking_function": str.upper
+}
 
 
 def proxied(
@@ -434,6 +436,27 @@ def test_settled(asked: dict[str, Any], pinned: dict[str, Any], expected: dict[s
 def test_what_is_kept(value: object, kept: object) -> None:
     """A value is kept as it will be shown, no larger than it may be."""
     assert call_metadata({"metadata": {"trace_metadata": value}}).fields == {"trace_metadata": kept}
+
+
+@pytest.mark.parametrize("hooks", ["masking_function", "langfuse_masking_function"])
+@pytest.mark.parametrize("asked", ["masking_function", "langfuse_masking_function"])
+@pytest.mark.parametrize("known", ["metadata", "litellm_metadata"])
+def test_mask_of_a_request(hooks: str, asked: str, known: str) -> None:
+    """What a request calls a mask is none, and takes none of a hook's away."""
+    said, headers = {asked: "word"}, {"langfuse_masking_function": "word"}
+    params = proxied(headers, {"litellm_metadata": said})
+    words = {"user_api_key_hash": "h", "requester_metadata": said, **said}
+
+    assert call_metadata({**params, known: words}).fields == {}
+    masked = call_metadata({**params, known: {**words, hooks: str.upper}})
+    assert masked.fields == {"masking_function": str.upper}
+
+
+def test_pinned_mask() -> None:
+    """A mask that the operator pinned cannot be one either: it stays, to fail."""
+    params = proxied(user_api_key_metadata={"masking_function": "hide"})
+
+    assert call_metadata(params).fields == {"masking_function": "hide"}
 
 
 def test_prompt_is_no_copy() -> None:

@@ -245,6 +245,17 @@ def test_litellm_metadata(trusting: House, route: str) -> None:
     assert span.attributes["langfuse.trace.name"] == "named"
 
 
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("inlet", ["metadata", "litellm_metadata"])
+@pytest.mark.parametrize("name", ["masking_function", "langfuse_masking_function"])
+def test_mask(house: House, inlet: str, route: str, name: str) -> None:
+    """What a request calls a mask masks nothing, and no mask has failed."""
+    [span] = house.ask("sk-plain", route, {inlet: {name: "word"}})
+
+    assert "hi" in span.attributes["langfuse.observation.input"]
+    assert "a mask function failed" not in house.log.read_text()
+
+
 CLAUDE = "11111111-2222-3333-4444-555555555555"
 
 

@@ -17,6 +17,7 @@ import orjson
 from langfuse_otel._litellm.names import (
     IDENTITY_FACTS,
     KNOWN,
+    MASKS,
     MODEL_GROUP,
     NAMES,
     REQUESTERS,
@@ -69,8 +70,8 @@ _IDENTITY = (
 # Of values that could be changed: what is read of LiteLLM's own. The rest of its own objects there
 # may hold keys, and the messages of earlier attempts.
 _AS_IT_IS = frozenset({"inherited_tags", MODEL_GROUP, "user_api_key_auth_metadata", *KNOWN})
-# What may be no JSON: Langfuse's object for a prompt.
-_OBJECTS = frozenset({"langfuse_prompt", "prompt"})
+# What may be no JSON: Langfuse's object for a prompt, and a function.
+_OBJECTS = frozenset({"langfuse_prompt", "prompt", *MASKS})
 
 
 # A text from this length on is copied with what it stands in. To copy more objects than these takes

@@ -21,6 +21,7 @@ from langfuse_otel._litellm.names import (
     IDENTITY,
     KEY,
     KNOWN,
+    MASKS,
     NAMES,
     OF_A_REQUEST,
     PREFIX,
@@ -148,6 +149,13 @@ def _sdk_inlets(params: Mapping[str, Any]) -> Iterator[Inlet]:
 def _proxy_inlets(
     params: Mapping[str, Any], request: Mapping[str, Any], known: Mapping[str, Any]
 ) -> Iterator[Inlet]:
+    """Those of a request; a mask in there is a function, which a hook may have put there."""
+    return map(_without_false_masks, _inlets_of_a_request(params, request, known))
+
+
+def _inlets_of_a_request(
+    params: Mapping[str, Any], request: Mapping[str, Any], known: Mapping[str, Any]
+) -> Iterator[Inlet]:
     """The weakest first.
 
     LiteLLM keeps the body's metadata as `requester_metadata` and adds its own to the dictionary
@@ -184,6 +192,15 @@ def _without(derived: Mapping[str, Any], inlet: Mapping[str, Any]) -> Mapping[st
         return inlet
     said = dict(inlet).items()
     return {key: value for key, value in said if key not in derived or value != derived[key]}
+
+
+def _without_false_masks(inlet: Inlet) -> Inlet:
+    """JSON holds no function: a request's word for one must not stand before that of a hook."""
+    given, litellms = inlet
+    if MASKS.isdisjoint(given):
+        return inlet
+    said = dict(given).items()
+    return {key: value for key, value in said if key not in MASKS or callable(value)}, litellms
 
 
 def _tags(put_together: Any, inherited: Any) -> Any:

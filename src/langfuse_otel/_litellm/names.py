@@ -34,6 +34,7 @@ FIELDS = (
     "ignore_context_propagation",
 )
 PREFIX = "langfuse_"
+MASKS = frozenset({"masking_function", "langfuse_masking_function"})
 
 # What the proxy knows of the key, by the beginning of its names.
 IDENTITY = "user_api_key"
