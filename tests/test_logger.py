@@ -630,6 +630,33 @@ def test_sample_rate(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> No
     assert langfuse_otel.stats().dropped == {"not_sampled": 2}
 
 
+@pytest.mark.parametrize(
+    ("variables", "named", "reason"),
+    [
+        ({"LANGFUSE_SAMPLE_RATE": "0"}, {}, "not_sampled"),
+        ({"LANGFUSE_SECRET_KEY": ""}, {}, "no_destination"),
+        ({}, {"langfuse_public_key": "pk-lf-1"}, "incomplete_credentials"),
+    ],
+)
+def test_lost_once(
+    langfuse: Collector,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    named: dict[str, str],
+    reason: str,
+) -> None:
+    """A call that goes nowhere is counted once, however many callbacks bring it; two calls, twice."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    litellm.callbacks = [LangfuseOtelLogger(), LangfuseOtelLogger(callback_name="of the key")]
+    for _ in range(2):
+        complete(**named)
+    langfuse_otel.flush(20)
+
+    assert langfuse.spans == []
+    assert langfuse_otel.stats().dropped == {reason: 2}
+
+
 def test_cache_hit_is_free(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer from LiteLLM's cache is exported with no cost."""
     monkeypatch.setattr(litellm, "cache", litellm.Cache())

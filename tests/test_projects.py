@@ -410,6 +410,7 @@ def test_log_of_many_hosts(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "langfuse_otel"):
         for number in range(2 * _routes.MAX_NAMED):
             kwargs = a_request(**ALICE, langfuse_host=f"https://h{number}\nforged")
+            kwargs["litellm_call_id"] = f"call-{number}"
             logger.log_success_event(kwargs, a_response(), STARTED, ENDED)
 
     assert dict(langfuse_otel.stats().dropped) == {"host_not_allowed": 2 * _routes.MAX_NAMED}

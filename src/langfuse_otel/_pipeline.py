@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import replace
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from langfuse_otel import _process
 from langfuse_otel._delivery.backlog import Queued
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
     from langfuse_otel._destination import Destination
     from langfuse_otel._litellm.tenants import Tenant
     from langfuse_otel._records import Finished, Json, Observation
+    from langfuse_otel._routes import Astray
     from langfuse_otel._spans.span import InPlaceOfMedia
     from langfuse_otel.settings import Settings
 
-    Key = tuple[Destination, int, str, str]
+    # Where a call goes, or why it goes nowhere.
+    Route = Destination | Astray | Literal["not_sampled"]
+    Key = tuple[Route, int, str, str]
     Times = tuple[int, int]
 
 log = logging.getLogger("langfuse_otel")
@@ -77,7 +80,7 @@ class Pipeline:
     ) -> Finished | None:
         """Queue the observation that `take` leads to, or count why it is not sent.
 
-        One that was queued before, by another callback for the same call, is neither.
+        One that was queued or counted before, by another callback for the same call, is neither.
 
         Args:
             take: takes the call.
@@ -88,24 +91,21 @@ class Pipeline:
             What was queued, None if nothing was.
         """
         _process.show_debug_lines(self.settings)
-        route = self._routes.of(tenant)
-        if isinstance(route, str):
-            self._delivery.lose(route)
-            return None
         try:
-            finished = self._sampled(take())
+            route, finished = self._sampled(self._routes.of(tenant), take())
         except Exception as error:  # noqa: BLE001 - whatever a caller's object raises when it is read
             self._delivery.lose("unreadable")
             log.warning("langfuse-otel: a call could not be read: %s", type(error).__name__)
             return None
-        if finished is None:
-            self._delivery.lose("not_sampled")
-        elif _is_new((route, id(source), finished.level, finished.call_id), finished):
-            media = _in_place_of_media(self.settings, route)
-            encode = partial(_encoded, finished.observe, self.settings, media, self._masking)
-            self._delivery.submit(Queued(route, finished.size, encode))
-            return finished
-        return None
+        if not _is_new((route, id(source), finished.level, finished.call_id), finished):
+            return None
+        if isinstance(route, str):
+            self._delivery.lose(route)
+            return None
+        media = _in_place_of_media(self.settings, route)
+        encode = partial(_encoded, finished.observe, self.settings, media, self._masking)
+        self._delivery.submit(Queued(route, finished.size, encode))
+        return finished
 
     def export_score(self, body: Json, trace_id: int | None) -> None:
         """Queue a score, or count why it is not sent.
@@ -125,13 +125,14 @@ class Pipeline:
             encode = partial(_encoded_score, body, self._masking)
             self._delivery.submit(Queued(route, len(body), encode))
 
-    def _sampled(self, finished: Finished) -> Finished | None:
-        """The call, read if its trace has to be known; None if that one is not sent."""
-        if self.settings.sample_rate >= 1:
-            return finished
-        observation = finished.observe()
+    def _sampled(self, route: Route, taken: Finished) -> tuple[Route, Finished]:
+        """Where the call goes as one of its trace, and the call, read if that has to be known."""
+        if isinstance(route, str) or self.settings.sample_rate >= 1:
+            return route, taken
+        observation = taken.observe()
         trace_id = identify(observation.clues).trace_id
-        return finished_of(observation) if is_sampled(trace_id, self.settings.sample_rate) else None
+        is_sent = is_sampled(trace_id, self.settings.sample_rate)
+        return route if is_sent else "not_sampled", finished_of(observation)
 
 
 @cache
