@@ -29,7 +29,8 @@ log = logging.getLogger("langfuse_otel")
 # Key pairs that are remembered, the newest.
 MAX_TENANTS = 10_000
 
-# Refused hosts that are named in the log: whoever asks for more of them does not fill it.
+# Refused hosts and halves of key pairs that are named in the log: whoever asks for more of them does
+# not fill it.
 MAX_NAMED = 100
 
 # What has been said; a process may have several loggers.
@@ -63,11 +64,7 @@ class Routes:
         if not tenant.has_project:
             return self._default or self._nowhere("calls")
         if not (tenant.public_key and tenant.secret_key):
-            _warn(
-                "incomplete_credentials",
-                "a call that names its own project is not sent: langfuse_public_key and "
-                "langfuse_secret_key belong together",
-            )
+            _refuse_half(tenant)
             return "incomplete_credentials"
         host = self._settings.host if tenant.host is None else tenant.host
         if not self._may_name(tenant, host):
@@ -114,6 +111,18 @@ class Routes:
     def _nowhere(self, what: str) -> Astray:
         _warn(f"no_destination of {what}", f"{what} are not sent: {self._missing[what]}")
         return "no_destination"
+
+
+def _refuse_half(tenant: Tenant) -> None:
+    """A public key is no secret: it tells whose calls they are."""
+    if len(_warned) < MAX_NAMED:
+        known = (tenant.public_key or "")[:100]
+        whose = f"of {known}" if known else "that name a project of their own"
+        missing = "langfuse_secret_key" if known else "langfuse_public_key"
+        _warn(
+            f"half of {known}",
+            f"calls {whose} are not sent: they come without a {missing} of any use",
+        )
 
 
 def _refuse(host: str) -> None:
