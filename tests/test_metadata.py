@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import litellm
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import langfuse_otel
 from calls import Growing
 from langfuse_otel._litellm.limits import CUT, MAX_METADATA, short_text
 from langfuse_otel._litellm.metadata import (
@@ -19,6 +22,10 @@ from langfuse_otel._litellm.metadata import (
 )
 from langfuse_otel._litellm.names import FIELDS, NAMES
 from langfuse_otel._text import json_text
+from routes import Provider
+
+if TYPE_CHECKING:
+    from langfuse_otel.testing import Collector
 
 
 class Seven(Enum):
@@ -282,6 +289,35 @@ def test_two_inlets() -> None:
 
     assert found.fields == {"session_id": "s", "trace_name": "n"}
     assert found.rest == {"mine": 1, "yours": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("aresponses", {"input": "hi"}),
+        ("aanthropic_messages", {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 9}),
+    ],
+)
+def test_routers_that_hand_metadata_on(
+    langfuse: Collector, name: str, said: dict[str, Any]
+) -> None:
+    """Where LiteLLM's router hands `metadata` to the provider alone, `litellm_metadata` say the same."""
+    asked = {"session_id": "s", "tags": ["t"], "mine": 1}
+    litellm.callbacks = ["langfuse_otel"]
+
+    async def main() -> None:
+        model = {"model": "openai/gpt-4o", "api_base": provider.url, "api_key": "sk-none"}
+        router = litellm.Router([{"model_name": "m", "litellm_params": model}])
+        await getattr(router, name)(model="m", litellm_metadata=asked, **said)
+        assert await langfuse_otel.aflush(20)
+
+    with Provider() as provider:
+        asyncio.run(main())
+    [span] = langfuse.spans
+
+    assert span.attributes["session.id"] == "s"
+    assert span.attributes["langfuse.trace.tags"] == ["t"]
+    assert span.json("langfuse.observation.metadata")["mine"] == 1
 
 
 def test_too_much_of_the_rest() -> None:
