@@ -154,7 +154,7 @@ def test_mask_of_a_later_attempt() -> None:
 
 def test_masks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those are forgotten that were not noted for longest."""
-    monkeypatch.setattr(call_masks, "MAX_CALLS", 2)
+    monkeypatch.setattr(call_masks._functions, "most", 2)
     for trace_id in "abac":
         call_masks.note(with_mask(shout, trace_id))
     found = [call_masks.noted(a_call(litellm_trace_id=trace_id)) for trace_id in "abc"]

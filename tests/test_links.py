@@ -146,9 +146,9 @@ def test_an_id_used_again(receiver: LocalReceiver) -> None:
 
 def test_bounded() -> None:
     """The newest calls are remembered, and no more than so many."""
-    for number in range(_links.MAX_CALLS + 5):
+    for number in range(_links._calls.most + 5):
         _links.announce(f"bounded-{number}", {}, None)
 
-    assert len(_links._calls) == _links.MAX_CALLS
+    assert len(_links._calls) == _links._calls.most
     assert _links.trace_of_call("bounded-0", Defaults()) is None
-    assert _links.trace_of_call(f"bounded-{_links.MAX_CALLS}", Defaults()) is not None
+    assert _links.trace_of_call(f"bounded-{_links._calls.most}", Defaults()) is not None

@@ -209,10 +209,10 @@ def test_refused(until: float | None, refused: list[bool]) -> None:
     assert not uploads.is_refused(PROJECTS[1], 0.0)
 
 
-def test_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bounded() -> None:
     """So much is remembered of media that are there, and of who refuses them, the newest."""
-    monkeypatch.setattr("langfuse_otel._delivery.uploads.MAX_DONE", 2)
     there, refused = uploads_of(0, 1, 2), Uploads()
+    there._done.most = refused._refused.most = 2
     for upload in there.start(0.0):
         there.done(upload, 0.0)
     for project in PROJECTS[:3]:

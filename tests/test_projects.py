@@ -351,10 +351,10 @@ def test_rate_limit_of_one_tenant() -> None:
         assert sorted(house.refused) == [401, 429]
 
 
-def test_tenants_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tenants_are_bounded(house: House) -> None:
     """Of many key pairs the oldest are forgotten, and cost nothing but being made anew."""
-    monkeypatch.setattr(_routes, "MAX_TENANTS", 3)
     logger = LangfuseOtelLogger()
+    logger._pipeline()._routes._tenants.most = 3
     litellm.callbacks = [logger]
     for number in (*range(10), 0):
         complete(**tenant(number, (house,)))

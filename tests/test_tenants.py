@@ -228,7 +228,7 @@ def test_pinned_by_nobody(value: object) -> None:
 
 def test_pinned_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest calls are forgotten."""
-    monkeypatch.setattr(pinned, "MAX_CALLS", 2)
+    monkeypatch.setattr(pinned._calls, "most", 2)
     for call_id in "abc":
         pinned.note(logged(call_id, (("langfuse_host", call_id),)))
 

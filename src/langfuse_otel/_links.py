@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm.clues import clues_of, what_decides
 from langfuse_otel._litellm.limits import short_text
+from langfuse_otel._newest import Newest
 from langfuse_otel._pipeline import defaults_of
 from langfuse_otel._read_settings import read_settings
 from langfuse_otel._spans.identity import identify
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from langfuse_otel._records import Defaults, Parent
     from langfuse_otel.settings import Settings
 
-# How many calls are remembered, the newest.
-MAX_CALLS = 10_000
-
-_calls: OrderedDict[str, tuple[Mapping[str, Any], Parent | None]] = OrderedDict()
+_calls: Newest[str, tuple[Mapping[str, Any], Parent | None]] = Newest()
 _projects: dict[str, str] = {}
 
 
@@ -31,10 +28,7 @@ def announce(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) ->
 
     An id that somebody uses again is that of the later call.
     """
-    _calls[call_id] = what_decides(kwargs), ambient and ambient.bare
-    _calls.move_to_end(call_id)
-    if len(_calls) > MAX_CALLS:
-        _calls.popitem(last=False)
+    _calls.put(call_id, (what_decides(kwargs), ambient and ambient.bare))
 
 
 def announce_late(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
 from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +13,7 @@ from langfuse_otel._delivery.backlog import Queued
 from langfuse_otel._forks import open_in_child
 from langfuse_otel._litellm.tenants import NOBODY
 from langfuse_otel._litellm.trace import completed
+from langfuse_otel._newest import Newest
 from langfuse_otel._privacy.masking import Masking, mask_of, masked, masked_score, without_content
 from langfuse_otel._read_settings import read_settings
 from langfuse_otel._records import Defaults, finished_of
@@ -40,9 +40,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("langfuse_otel")
 
-# How many observations are remembered, to export one that is announced twice only once.
-MAX_REMEMBERED = 10_000
-_remembered: OrderedDict[Key, tuple[Times, ...]] = OrderedDict()
+# Observations are remembered, to export one that several callbacks bring only once.
+_remembered: Newest[Key, tuple[Times, ...]] = Newest()
 _remembering = open_in_child(threading.RLock())
 
 
@@ -183,9 +182,7 @@ def _is_new(key: Key, finished: Finished) -> bool:
         earlier = _remembered.get(key, ())
         is_new = not any(_overlap(times, other) for other in earlier)
         if is_new:
-            _remembered[key] = (*earlier, times)
-        while len(_remembered) > MAX_REMEMBERED:
-            _remembered.popitem(last=False)
+            _remembered.put(key, (*earlier, times))
     return is_new
 
 

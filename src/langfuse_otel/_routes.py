@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from langfuse_otel._destination import host_or_text, host_url, langfuse_destination
 from langfuse_otel._hosts import is_allowed, is_written_out
+from langfuse_otel._newest import Newest
 from langfuse_otel.settings import names_of
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 Astray = Literal["no_destination", "incomplete_credentials", "host_not_allowed"]
 
 log = logging.getLogger("langfuse_otel")
-
-# Key pairs that are remembered, the newest.
-MAX_TENANTS = 10_000
 
 # Refused hosts and halves of key pairs that are named in the log: whoever asks for more of them does
 # not fill it.
@@ -50,7 +47,7 @@ class Routes:
         self._keep = keep
         self._operators = host_or_text(settings.host)
         self._allowed = names_of(settings.allowed_hosts)
-        self._tenants: OrderedDict[Known, Destination] = OrderedDict()
+        self._tenants: Newest[Known, Destination] = Newest()
         self._missing = dict.fromkeys(("calls", "scores"), "the library is turned off")
         self._default = self._found("calls", settings.destination)
         self._scores = self._found("scores", settings.scores_destination)
@@ -92,11 +89,9 @@ class Routes:
         found = self._tenants.get(known)
         if found is None:
             found = replace(langfuse_destination(*unit), is_public_only=is_public_only)
-            if self._settings.spool_tenants and len(self._tenants) < MAX_TENANTS:
+            if self._settings.spool_tenants and len(self._tenants) < self._tenants.most:
                 self._keep(found)
-            self._tenants[known] = found
-            if len(self._tenants) > MAX_TENANTS:
-                self._tenants.popitem(last=False)
+            self._tenants.put(known, found)
         return found
 
     def _found(self, what: str, find: Callable[[], Destination]) -> Destination | None:

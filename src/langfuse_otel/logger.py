@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
 from functools import cache, partial
 from hashlib import sha256
 from types import SimpleNamespace
@@ -41,6 +40,7 @@ from langfuse_otel._litellm.redaction import (
 )
 from langfuse_otel._litellm.snapshot import snapshot_of
 from langfuse_otel._litellm.tenants import tenant_of
+from langfuse_otel._newest import Newest
 from langfuse_otel._pipeline import Pipeline
 from langfuse_otel._read_settings import read_settings
 from langfuse_otel._records import Finished, finished_of
@@ -59,10 +59,6 @@ if TYPE_CHECKING:
     from langfuse_otel._records import Observation, Parent
 
 log = logging.getLogger("langfuse_otel")
-
-# Calls between their start and their end. One that is never finished, such as an abandoned
-# stream, is forgotten when this many newer ones have started.
-MAX_OPEN_CALLS = 10_000
 
 TRACE_HEADER = "x-langfuse-trace-id"
 
@@ -109,7 +105,8 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         self._arguments = own
         self._opened: Pipeline | None = None
         _process.handle_signals(read_settings(**own))
-        self._open: OrderedDict[str, Announced] = OrderedDict()
+        # Calls between their start and their end, some of which have none.
+        self._open: Newest[str, Announced] = Newest()
         _loggers.add(self)
         if callback_name:
             self._hear()
@@ -133,9 +130,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                 return
             # On the proxy nobody but LiteLLM has the metadata, which it adds to.
             metadata = None if is_proxied(kwargs) else held_metadata(kwargs)
-            self._open[call_id] = Announced(active, metadata)
-            while len(self._open) > MAX_OPEN_CALLS:
-                self._open.popitem(last=False)
+            self._open.put(call_id, Announced(active, metadata))
             _links.announce(call_id, kwargs, active)
             if kwargs.get("stream"):
                 streams.expect(call_id, self._left)

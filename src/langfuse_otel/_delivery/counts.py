@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from langfuse_otel._newest import Newest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +103,7 @@ class Counts:
     media_uploaded: int = 0
     media_failed: Counter[str] = field(default_factory=Counter)
     _total: _Tally = field(default_factory=_Tally)
-    _of: OrderedDict[str, _Tally] = field(default_factory=OrderedDict)
+    _of: Newest[str, _Tally] = field(default_factory=partial(Newest, MAX_DESTINATIONS))
 
     def sent(self, destination: Destination, spans: int, size: int) -> None:
         """Count what was delivered in one request with a body of `size` bytes."""
@@ -152,8 +155,6 @@ class Counts:
         if destination is None:
             return (self._total,)
         label = destination.label
-        tally = self._of.setdefault(label, _Tally())
-        self._of.move_to_end(label)
-        if len(self._of) > MAX_DESTINATIONS:
-            self._of.popitem(last=False)
+        tally = self._of.get(label) or _Tally()
+        self._of.put(label, tally)
         return self._total, tally

@@ -7,9 +7,11 @@ more under the same ids, for Langfuse keeps the later one, with a marker in plac
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from langfuse_otel._newest import Newest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +28,6 @@ MAX_IN_FLIGHT = 16
 MAX_WINDOW = 4
 # Media that are known to be there, so that what is in many calls is sent once. Langfuse deletes media
 # with the last trace that brought them, and by age, so it is asked again now and then.
-MAX_DONE = 10_000
 KNOWN_FOR_S = 3_600.0
 # After one upload failed for good, media for that destination are not even tried for so long.
 REFUSED_FOR_S = 300.0
@@ -94,9 +95,9 @@ class Uploads:
         self.bytes = 0
         self.settled: deque[Bearer] = deque()
         self._pending: dict[Key, Upload] = {}
-        self._done: OrderedDict[Key, float] = OrderedDict()
+        self._done: Newest[Key, float] = Newest()
         self._lanes: dict[Destination, _Lane] = {}
-        self._refused: OrderedDict[Destination, float] = OrderedDict()
+        self._refused: Newest[Destination, float] = Newest()
         self._in_flight = 0
 
     def __len__(self) -> int:
@@ -151,10 +152,7 @@ class Uploads:
     def done(self, upload: Upload, now: float) -> None:
         """Langfuse has the media."""
         self._returned(upload).failures = 0
-        self._done[upload.key] = now + KNOWN_FOR_S
-        self._done.move_to_end(upload.key)
-        if len(self._done) > MAX_DONE:
-            self._done.popitem(last=False)
+        self._done.put(upload.key, now + KNOWN_FOR_S)
         self._end(upload)
 
     def failures(self, upload: Upload) -> int:
@@ -176,9 +174,7 @@ class Uploads:
         """They will never be there. Until then the destination takes no others, either."""
         self._returned(upload)
         if refused_until is not None:
-            self._refused[upload.destination] = refused_until
-            if len(self._refused) > MAX_DONE:
-                self._refused.popitem(last=False)
+            self._refused.put(upload.destination, refused_until)
         self._fail(upload)
 
     def drop_oldest(self) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +19,7 @@ import wrapt
 
 from langfuse_otel._hooks.loggers import loggers_of
 from langfuse_otel._litellm.limits import short_text
+from langfuse_otel._newest import Newest
 from langfuse_otel._records import ONLY_ATTEMPT, Attempt
 
 if TYPE_CHECKING:
@@ -31,9 +31,8 @@ log = logging.getLogger("langfuse_otel")
 
 REPEATING = ("completion_with_retries", "responses_with_retries")
 
-# The attempt that a repeated call is at, by the call's id; the oldest are forgotten.
-MAX_ATTEMPTS = 10_000
-_attempts: OrderedDict[str, Attempt] = OrderedDict()
+# The attempt that a repeated call is at, by the call's id.
+_attempts: Newest[str, Attempt] = Newest()
 
 # LiteLLM has one logging object for all attempts at a call: here it is the call. How many failed.
 _failures: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
@@ -136,11 +135,8 @@ def _attempt(call: Any, callbacks: str) -> Iterator[None]:
 
 
 def _begin(call: Any, started: datetime) -> None:
-    _attempts[short_text(call.litellm_call_id)] = Attempt(
-        _failures.setdefault(call, 0), started, is_repeated=True
-    )
-    while len(_attempts) > MAX_ATTEMPTS:
-        _attempts.popitem(last=False)
+    attempt = Attempt(_failures.setdefault(call, 0), started, is_repeated=True)
+    _attempts.put(short_text(call.litellm_call_id), attempt)
 
 
 def _fail(call: Any, callbacks: str, error: BaseException) -> None:

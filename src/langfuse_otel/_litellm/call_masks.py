@@ -7,9 +7,9 @@ same trace id.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from langfuse_otel._newest import Newest
 from langfuse_otel._privacy.masking import mask_of_texts
 from langfuse_otel._values import mapping_of, text_of
 
@@ -22,19 +22,14 @@ if TYPE_CHECKING:
 # Where LiteLLM puts it.
 _MOVED = "_langfuse_masking_function"
 
-# Calls that are remembered, the newest.
-MAX_CALLS = 10_000
-_functions: OrderedDict[str, object] = OrderedDict()
+_functions: Newest[str, object] = Newest()
 
 
 def note(kwargs: Mapping[str, Any]) -> None:
     """Remember the masking function of the call that LiteLLM is about to make, if it has one."""
     function = mapping_of(kwargs.get("litellm_params")).get(_MOVED)
     if function and (trace_id := text_of(kwargs.get("litellm_trace_id"))):
-        _functions[trace_id] = function
-        _functions.move_to_end(trace_id)
-        while len(_functions) > MAX_CALLS:
-            _functions.popitem(last=False)
+        _functions.put(trace_id, function)
 
 
 def noted(kwargs: Mapping[str, Any]) -> object:

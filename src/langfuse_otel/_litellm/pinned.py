@@ -6,20 +6,18 @@ callback after it. A body may hold anything, but no object of that kind.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from langfuse_otel._litellm.limits import short_text
+from langfuse_otel._newest import Newest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Calls that are remembered, the newest.
-MAX_CALLS = 10_000
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
-_calls: OrderedDict[str, Mapping[str, str]] = OrderedDict()
+_calls: Newest[str, Mapping[str, str]] = Newest()
 
 
 def note(logging: object) -> None:
@@ -27,11 +25,7 @@ def note(logging: object) -> None:
     call_id = getattr(logging, "litellm_call_id", None)
     variables = getattr(logging, "_trusted_callback_vars", None)
     if isinstance(call_id, str) and isinstance(variables, tuple) and variables:
-        known_as = short_text(call_id)
-        _calls[known_as] = MappingProxyType(dict(variables))
-        _calls.move_to_end(known_as)
-        while len(_calls) > MAX_CALLS:
-            _calls.popitem(last=False)
+        _calls.put(short_text(call_id), MappingProxyType(dict(variables)))
 
 
 def of_call(call_id: str | None) -> Mapping[str, str]:
