@@ -70,8 +70,8 @@ _IDENTITY = (
 # Of values that could be changed: what is read of LiteLLM's own. The rest of its own objects there
 # may hold keys, and the messages of earlier attempts.
 _AS_IT_IS = frozenset({"inherited_tags", MODEL_GROUP, "user_api_key_auth_metadata", *KNOWN})
-# What may be no JSON: Langfuse's object for a prompt, and a function.
-_OBJECTS = frozenset({"langfuse_prompt", "prompt", *MASKS})
+# What may be no JSON: Langfuse's object for a prompt.
+_PROMPTS = frozenset({"langfuse_prompt", "prompt"})
 
 
 # A text from this length on is copied with what it stands in. To copy more objects than these takes
@@ -188,8 +188,10 @@ def size_of(params: Mapping[str, Any]) -> int:
 
 
 def is_object(name: str, value: object) -> bool:
-    """Whether a value of the caller's means something by being no JSON."""
-    return name in _OBJECTS and not isinstance(value, (*UNCHANGEABLE, dict, list, Held))
+    """Whether a value of the caller's means something by being no JSON: a mask, or a prompt."""
+    if name in MASKS:
+        return callable(value)
+    return name in _PROMPTS and not isinstance(value, (*UNCHANGEABLE, dict, list, Held))
 
 
 def opened(value: Any) -> Any:
