@@ -21,7 +21,7 @@ MAX_CAUSES = 1_000
 _NEXT_STEPS = (
     (
         "HTTP 401",
-        "The key pair does not belong to this host: run `langfuse-otel check`.",
+        "The key pair does not belong to this host: run `langfuse-otel check` with this pair.",
     ),
     ("HTTP 403", "The key may not write here: use the keys of a project, and see its usage cap."),
     ("HTTP 404", "Is this the address of Langfuse? Run `langfuse-otel check`."),
