@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from calls import ENDED, STARTED, Growing, a_call, a_response
 from langfuse_otel._litellm.held import (
     LONG,
-    MOST_COPIED,
     Held,
     Long,
     content_of,
@@ -34,7 +33,7 @@ from langfuse_otel._litellm.names import FIELDS, IDENTITY_FACTS, KEY
 from langfuse_otel._litellm.observation import observation_from
 from langfuse_otel._litellm.snapshot import Snapshot, snapshot_of
 from langfuse_otel._records import Defaults
-from langfuse_otel._text import json_text
+from langfuse_otel._text import FEW, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -379,7 +378,7 @@ def test_long_content_that_grows() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["short", TEXT[1:], [TEXT, *["x"] * MOST_COPIED], [TEXT, 2**60], [TEXT, object()], (TEXT,)],
+    ["short", TEXT[1:], [TEXT, *["x"] * FEW], [TEXT, 2**60], [TEXT, object()], (TEXT,)],
     ids=["short", "almost-long", "many", "large-integer", "object", "tuple"],
 )
 def test_other_content(value: object) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -91,7 +92,10 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize(("value", "expected"), VALUES)
+KEYS = {True: 1, Color.RED: 2, UUID(int=0): 3}, {"true": 1, "red": 2, str(UUID(int=0)): 3}
+
+
+@pytest.mark.parametrize(("value", "expected"), [*VALUES, KEYS])
 def test_values(value: object, expected: object) -> None:
     """Each kind of object has its JSON."""
     assert json.loads(json_text(value)) == expected
@@ -141,6 +145,34 @@ def test_large_integer_beside_long_text(objects: list[object]) -> None:
     assert f'"{2**70}"' in text
     assert json.loads(text)[-1] == "y"
     assert given == ["x" * 100_000, *objects, "y"]
+
+
+class Clearing:
+    """Empties what it stands in when it is described."""
+
+    def __init__(self, around: Any) -> None:
+        self.around = around
+
+    def __repr__(self) -> str:
+        self.around.clear()
+        return "<Clearing>"
+
+
+@pytest.mark.parametrize("beside", [1, 1_000])
+def test_a_list_that_shrinks(beside: int) -> None:
+    """A list may lose its items while it is read, as another thread may take them."""
+    value: list[object] = []
+    value += [Clearing(value), *[["x"]] * beside]
+
+    assert json.loads(json_text(value))[0] == "<Clearing>"
+
+
+def test_a_mapping_that_shrinks() -> None:
+    """So may a mapping, whatever is raised over it."""
+    value: dict[str, object] = {}
+    value |= {"a": Clearing(value), "b": 1, "c": 2}
+
+    assert isinstance(json.loads(json_text(value)), dict)
 
 
 @pytest.mark.parametrize("beside", [[], [None], [0] * FEW, [None] * FEW, [Model()]])

@@ -25,7 +25,7 @@ from langfuse_otel._litellm.names import (
     litellms_in,
 )
 from langfuse_otel._litellm.redaction import REDACTED
-from langfuse_otel._text import json_text, text_in
+from langfuse_otel._text import FEW, json_text, plain_text, text_in
 from langfuse_otel._values import UNCHANGEABLE, mapping_of, part
 
 if TYPE_CHECKING:
@@ -74,10 +74,8 @@ _AS_IT_IS = frozenset({"inherited_tags", MODEL_GROUP, "user_api_key_auth_metadat
 _PROMPTS = frozenset({"langfuse_prompt", "prompt"})
 
 
-# A text from this length on is copied with what it stands in. To copy more objects than these takes
-# as long as to make a short text of them.
-LONG = 16_384
-MOST_COPIED = 32
+# To make a text of fewer characters costs less than to copy what it stands in.
+LONG = 32_768
 
 
 class Held(NamedTuple):
@@ -153,10 +151,10 @@ def held_content(value: object) -> Json | Long | None:
     """Return what a call's input or output says now, for `content_of` to read later."""
     if value is None:
         return None
-    size = text_in(value, MOST_COPIED)
-    if size is None or size < LONG:
+    size = text_in(value, FEW)
+    if size is None:
         return json_text(value)
-    return Long(_copy(value), size)
+    return plain_text(value) if size < LONG else Long(_copy(value), size)
 
 
 def content_of(taken: Json | Long | None) -> Json | None:
