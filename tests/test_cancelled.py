@@ -24,6 +24,11 @@ class Slow(CustomLogger):
 litellm.callbacks = [Slow(), "langfuse_otel"]
 """
 
+STREAM = """stream = await litellm.anthropic.messages.acreate(
+        model="anthropic/claude-sonnet-4-5", max_tokens=9, stream=True,
+        messages=[{"role": "user", "content": "hi"}], api_base=os.environ["UPSTREAM"], api_key="k",
+    )"""
+
 
 @pytest.mark.parametrize(
     "run",
@@ -48,20 +53,48 @@ async def main():
     assert len(collector.spans) == 5
 
 
-def test_told_before(collector: Collector) -> None:
-    """A callback of ours that has been called is not called to another observation."""
+def test_hook_that_hides(collector: Collector) -> None:
+    """What a hook was yet to hide is not sent, and the call is counted."""
     code = """
-litellm.callbacks = ["langfuse_otel", Slow()]
+class Hiding(CustomLogger):
+    async def async_logging_hook(self, kwargs, result, call_type):
+        waiting.append(kwargs)
+        await asyncio.sleep(3600)
+litellm.callbacks = [Hiding(), "langfuse_otel"]
 async def main():
     await litellm.acompletion(**call())
     while not waiting:
         await asyncio.sleep(0.01)
 asyncio.run(main())
+assert langfuse_otel.flush()
+print(dict(langfuse_otel.stats().dropped))
+"""
+    result = run_program(BEHIND + code, collector)
+
+    assert result.stdout == "{'unreadable': 1}\n", result.stderr
+    assert not collector.spans
+
+
+@pytest.mark.parametrize("ours", ['"langfuse_otel"', "Off()"])
+def test_told_before(collector: Collector, ours: str) -> None:
+    """A callback of ours that has been called is not called to another observation."""
+    code = f"""
+def Off():
+    return langfuse_otel.LangfuseOtelLogger(turn_off_message_logging=True)
+litellm.callbacks = [{ours}, Slow()]
+async def main():
+    await litellm.acompletion(**call())
+    while not waiting:
+        await asyncio.sleep(0.01)
+asyncio.run(main())
+assert langfuse_otel.flush()
+print(langfuse_otel.stats().created)
 """
     result = run_program(BEHIND + code, collector)
 
     assert result.returncode == 0, result.stderr
     assert len(collector.spans) == 1
+    assert result.stdout == "1\n"
 
 
 @pytest.mark.parametrize("then", ["pass", "break"], ids=["read", "left"])
@@ -69,10 +102,7 @@ def test_messages_stream(collector: Collector, then: str) -> None:
     """A Messages stream arrives, though the loop ends while LiteLLM puts it together."""
     code = f"""
 async def main():
-    stream = await litellm.anthropic.messages.acreate(
-        model="anthropic/claude-sonnet-4-5", max_tokens=9, stream=True,
-        messages=[{{"role": "user", "content": "hi"}}], api_base=os.environ["UPSTREAM"], api_key="k",
-    )
+    {STREAM}
     async for _ in stream:
         {then}
     await asyncio.sleep(0)
@@ -86,3 +116,27 @@ asyncio.run(main())
     assert result.returncode == 0, result.stderr
     [span] = collector.spans
     assert ANSWER in span.attributes["langfuse.observation.output"]
+
+
+def test_loop_that_goes_on(collector: Collector) -> None:
+    """Of a Messages stream that LiteLLM takes too long to put together a loop sees to the rest."""
+    code = f"""
+from langfuse_otel._hooks import pending
+from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
+pending.LATER_S = 0.01
+async def main():
+    await litellm.acompletion(**call())
+    GLOBAL_LOGGING_WORKER.timeout = 1e-9
+    {STREAM}
+    async for _ in stream:
+        pass
+    while langfuse_otel.stats().created < 2:
+        await asyncio.sleep(0.01)
+asyncio.run(main())
+"""
+    alone = BEHIND.replace("Slow(), ", "")
+    with Provider() as upstream:
+        result = run_program(alone + code, collector, UPSTREAM=upstream.root)
+
+    assert result.returncode == 0, result.stderr
+    assert len(collector.spans) == 2

@@ -46,3 +46,14 @@ def test_under_a_span(langfuse: Collector, ask: dict[str, Any], more: dict[str, 
     assert hit.json("langfuse.observation.metadata")["cache_hit"] is True
     assert (hit.parent_id, hit.trace_id, told) == (mine.span_id, mine.trace_id, mine.trace_id)
     assert hit.attributes["session.id"] == "s-1"
+
+
+def test_another_version(langfuse: Collector, ask: dict[str, Any]) -> None:
+    """Names that another LiteLLM lacks do not hurt the call."""
+    list(litellm.completion(**ask))
+    assert langfuse_otel.flush(20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr("litellm.litellm_core_utils.litellm_logging.Logging.should_run_callback")
+        hit = litellm.completion(**ask)
+
+    assert hit._hidden_params["cache_hit"] is True

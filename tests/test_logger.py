@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import litellm
 import pytest
+from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils import logging_worker
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -289,14 +290,44 @@ def test_only_called_back(langfuse: Collector) -> None:
     assert left.attributes["langfuse.observation.level"] == "WARNING"
 
 
-def test_instance_only_called_back(langfuse: Collector) -> None:
-    """An instance that stands in those lists sees the beginning of all calls but the first."""
+class Hiding(CustomLogger):
+    """Changes what LiteLLM knows of a call before callbacks are told."""
+
+    def logging_hook(self, kwargs: dict[str, Any], result: Any, call_type: str) -> Any:
+        """Hide the address."""
+        kwargs["litellm_params"]["metadata"]["email"] = "hidden"
+        return kwargs, result
+
+
+def test_metadata_that_a_hook_hides(langfuse: Collector) -> None:
+    """Where another callback may change the metadata of a call, they are those at its end."""
+    litellm.callbacks = ["langfuse_otel", Hiding()]
+    complete(metadata={"email": "ada@x.org"})
+
+    assert only(langfuse).json("langfuse.observation.metadata")["email"] == "hidden"
+
+
+def test_logger_of_one_call(langfuse: Collector) -> None:
+    """A logger that is given with a call is told nothing of others, and keeps nothing."""
     litellm.callbacks = []
-    litellm.success_callback = [LangfuseOtelLogger()]
-    complete()
+    own = LangfuseOtelLogger()
+    complete(success_callback=[own])
+    list(complete(stream=True))
     assert langfuse_otel.flush(20)
 
-    assert langfuse_otel.trace_id(complete(stream=True))
+    assert len(langfuse.spans) == 1
+    assert own not in litellm.input_callback
+
+
+def test_nothing_is_kept(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logger that is turned off keeps nothing of the calls that it is told of."""
+    monkeypatch.setenv("LANGFUSE_TRACING_ENABLED", "false")
+    litellm.callbacks = [own := LangfuseOtelLogger()]
+    for _ in range(3):
+        complete(metadata={"x": 1})
+    langfuse_otel._hooks.pending.drain(20)
+
+    assert not own._open
 
 
 def test_registered_twice(langfuse: Collector) -> None:

@@ -12,6 +12,7 @@ import httpx
 import litellm
 import pytest
 from litellm import google_genai
+from litellm.integrations.custom_logger import CustomLogger
 
 import langfuse_otel
 from langfuse_otel._hooks import streams
@@ -233,6 +234,25 @@ def test_several_choices(langfuse: Collector, provider: Provider) -> None:
     output = only(langfuse).json("langfuse.observation.output")
 
     assert [choice["content"] for choice in output] == [ANSWER, ANSWER]
+
+
+class Hiding(CustomLogger):
+    """Hides what was answered before callbacks are told."""
+
+    def logging_hook(self, kwargs: dict[str, Any], result: Any, call_type: str) -> Any:
+        """Hide it, in the answer of a stream as in any other."""
+        for answer in (result, kwargs.get("complete_streaming_response")):
+            for choice in getattr(answer, "choices", ()):
+                choice.message.content = "hidden"
+        return kwargs, result
+
+
+def test_several_choices_that_a_hook_hides(langfuse: Collector, provider: Provider) -> None:
+    """What a hook has put in place of the answer is not undone."""
+    litellm.callbacks = [Hiding(), "langfuse_otel"]
+    list(SEVERAL.on(provider.root))
+
+    assert said(only(langfuse)) == "hidden"
 
 
 def test_failure_in_the_middle(langfuse: Collector, provider: Provider) -> None:

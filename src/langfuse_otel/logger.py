@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from functools import cache, partial
 from hashlib import sha256
 from types import SimpleNamespace
@@ -60,6 +61,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("langfuse_otel")
 
+# Where another callback may change what LiteLLM knows of a call.
+_CHANGING = ("log_pre_api_call", "logging_hook", "async_logging_hook")
+
 TRACE_HEADER = "x-langfuse-trace-id"
 
 _opening = open_in_child(threading.RLock())
@@ -82,7 +86,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
 
     Args:
         config: ignored; LiteLLM passes one for its own class of this name.
-        callback_name: the name by which LiteLLM looks up a logger that it makes itself.
+        callback_name: the name that LiteLLM looks the callback up by.
         settings: fields of `langfuse_otel.Settings`, such as `host`, `public_key`, `secret_key`,
             `environment`; what is not given comes from the environment at the first call. Others,
             which LiteLLM gives to callbacks of its own, are handed on to `CustomLogger`; its
@@ -90,7 +94,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
     """
 
     def __init__(
-        self, config: object = None, callback_name: str | None = None, **settings: Any
+        self, config: object = None, callback_name: str = "langfuse_otel", **settings: Any
     ) -> None:
         named = [name for name in settings if name in Settings.model_fields]
         own = with_secrets_hidden({name: settings.pop(name) for name in named})
@@ -99,7 +103,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         is_off = is_true(settings.pop("turn_off_message_logging", False)) or not is_shown
         super().__init__(**settings)
         self.turn_off_message_logging = is_off
-        self.callback_name = callback_name or "langfuse_otel"
+        self.callback_name = callback_name
         # LiteLLM takes two loggers for one unless a plain attribute tells them apart.
         self.fingerprint = _fingerprint(own)
         self._arguments = own
@@ -108,8 +112,6 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         # Calls between their start and their end, some of which have none.
         self._open: Newest[str, Announced] = Newest()
         _loggers.add(self)
-        if callback_name:
-            self._hear()
 
     @staticmethod
     def get_langfuse_otel_config() -> SimpleNamespace:
@@ -128,9 +130,9 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             active, call_id = parent_of_call(), call_id_of(kwargs)
             if not call_id:
                 return
-            # On the proxy nobody but LiteLLM has the metadata, which it adds to.
-            metadata = None if is_proxied(kwargs) else held_metadata(kwargs)
-            self._open.put(call_id, Announced(active, metadata))
+            # On the proxy nobody but LiteLLM has the metadata; what callbacks change is known later.
+            is_early = not is_proxied(kwargs) and not _has_changing()
+            self._open.put(call_id, Announced(active, held_metadata(kwargs) if is_early else None))
             _links.announce(call_id, kwargs, active)
             if kwargs.get("stream"):
                 streams.expect(call_id, self._left)
@@ -245,17 +247,16 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         that we took ourselves, `said` what a stream had said before it failed.
         """
         try:
-            pipeline = self._pipeline()
+            call_id, pipeline = call_id_of(kwargs) or "", self._pipeline()
+            announced = self._open.pop(call_id, None)
             if not pipeline.settings.enabled or _is_unwanted(kwargs, pipeline.spans):
                 return
             if source is None:
                 warn_of_missing(kwargs, response, started, ended)
-            call_id = call_id_of(kwargs) or ""
             trusted = pinned.of_call(call_id)
             tenant = tenant_of(kwargs, trusted)
             switched = self._switched(kwargs, trusted, pipeline)
-            announced = self._open.pop(call_id, None) or self._unannounced()
-            ambient, metadata = announced
+            ambient, metadata = announced or Announced(parent_of_call(), None)
             if call_id:
                 _links.announce_late(call_id, kwargs, ambient)
             attempt = retries.attempt_of(call_id)
@@ -273,31 +274,23 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
                     said=said,
                 )
                 observe = partial(observation_from, taken, ambient, defaults)
-                if finish is None and response is not None:
-                    times = taken.started_ns, taken.ended_ns
-                    return Finished(taken.call_id, "DEFAULT", *times, taken.size, observe)
-                return finished_of(finish(observe()) if finish else observe())
+                if finish is not None or response is None:
+                    observation = observe()
+                    return finished_of(finish(observation) if finish else observation)
+                times = taken.started_ns, taken.ended_ns
+                return Finished(taken.call_id, "DEFAULT", *times, taken.size, observe)
 
             exported = pipeline.export(take, kwargs if source is None else source, tenant)
             if exported and "guardrails" in pipeline.spans:
                 _export_guardrails(pipeline, kwargs, exported, tenant, switched)
-        except Exception as error:  # noqa: BLE001 - see above
-            self._lose(error)
+        except Exception as error:  # noqa: BLE001 - see above; the text might quote the call
+            self.lose(type(error).__name__)
 
-    def _unannounced(self) -> Announced:
-        self._hear()
-        return Announced(parent_of_call(), None)
-
-    def _hear(self) -> None:
-        """Stand where LiteLLM (1.106) announces calls; those in its other lists hear of their end."""
-        if self not in litellm.input_callback:
-            litellm.input_callback.append(self)
-
-    def _lose(self, error: Exception) -> None:
-        """Count a call that could not be handed over; the text of the error might quote it."""
-        if self._opened is not None:
-            _process.delivery(self._opened.settings).lose("unreadable")
-        log.warning("langfuse-otel: a call could not be exported: %s", type(error).__name__)
+    def lose(self, why: str) -> None:
+        """Count a call that could not be handed over, and say why."""
+        with suppress(Exception):
+            _process.delivery(self._pipeline().settings).lose("unreadable")
+        log.warning("langfuse-otel: a call could not be exported: %s", why)
 
     def _switched(
         self, kwargs: Mapping[str, Any], trusted: Mapping[str, str], pipeline: Pipeline
@@ -326,6 +319,19 @@ def forget() -> None:
     """Let each logger read the settings anew, at its next call."""
     for logger in tuple(_loggers):
         logger._opened = None  # noqa: SLF001
+
+
+def _has_changing() -> bool:
+    """Whether another callback may change what LiteLLM knows of a call."""
+    lists = litellm.input_callback, litellm.success_callback, litellm._async_success_callback  # noqa: SLF001
+    return any(_is_changing(callback.__class__) for callbacks in lists for callback in callbacks)
+
+
+@cache
+def _is_changing(kind: type) -> bool:
+    if not issubclass(kind, CustomLogger) or issubclass(kind, LangfuseOtelLogger):
+        return False
+    return any(getattr(kind, n) is not getattr(CustomLogger, n, None) for n in _CHANGING)
 
 
 def _fingerprint(own: Mapping[str, Any]) -> str:

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("langfuse_otel")
 
 HANDLER = "async_success_handler"
+# Where a callback is told. Before that hooks may yet hide what it is told.
+TELLING = {"async_log_success_event", "async_log_event", "_async_log_event"}
+# What LiteLLM makes of its dictionary for each callback.
+REDACT = "redact_standard_logging_payload_from_model_call_details"
+STREAMED = "async_complete_streaming_response"
 # Puts the answer of a stream of events together, before anybody is called.
 STREAMING_HANDLER = "litellm.proxy.pass_through_endpoints.streaming_handler"
 BUILDING = "route_streaming_logging_to_handler"
@@ -39,7 +44,7 @@ def waiting(coroutine: Any) -> Iterator[FrameType]:
 
 
 def take_up(frames: Iterable[FrameType]) -> Coroutine[Any, Any, object] | None:
-    """Tell our loggers of the call that stands in these frames; one that knows it sends no other.
+    """Tell our loggers of the call that stands in these frames, those that were yet to be told.
 
     Returns:
         What has yet to run before anyone can be told; None where nothing has.
@@ -47,7 +52,7 @@ def take_up(frames: Iterable[FrameType]) -> Coroutine[Any, Any, object] | None:
     try:
         local = {frame.f_code.co_name: frame.f_locals for frame in frames}
         if told := local.get(f"_{HANDLER}_body") or local.get(HANDLER):
-            _tell(told)
+            _tell(told, is_final=not TELLING.isdisjoint(local))
         elif building := local.get(BUILDING):
             return _anew(building)
     except Exception as error:  # noqa: BLE001 - another version's names
@@ -55,12 +60,21 @@ def take_up(frames: Iterable[FrameType]) -> Coroutine[Any, Any, object] | None:
     return None
 
 
-def _tell(told: Mapping[str, Any]) -> None:
-    call = told["self"]
+def _tell(told: Mapping[str, Any], *, is_final: bool) -> None:
+    """What is not final yet is counted as lost: it might hold what a hook was to hide."""
+    call, callbacks = told["self"], list(told["callbacks"])
+    behind = callbacks[callbacks.index(told["callback"]) + 1 :] if is_final else callbacks
     for logger in loggers_of(call, "_async_success_callback"):
-        logger.log_success_event(
-            call.model_call_details, told["result"], told["start_time"], told["end_time"]
-        )
+        if not is_final:
+            logger.lose("its callbacks were cut short")
+        elif logger in behind:
+            details = getattr(logger, REDACT, _itself)(call.model_call_details)
+            response = details.get(STREAMED) if call.stream is True else told["result"]
+            logger.log_success_event(details, response, told["start_time"], told["end_time"])
+
+
+def _itself(details: Any) -> Any:
+    return details
 
 
 def _anew(building: Mapping[str, Any]) -> Coroutine[Any, Any, object]:

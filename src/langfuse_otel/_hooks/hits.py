@@ -6,6 +6,7 @@ call has to be seen where the answer is found.
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from langfuse_otel._hooks.loggers import loggers_of
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
+
+log = logging.getLogger("langfuse_otel")
 
 # What LiteLLM does with an answer that it has found, in the caller's own context.
 FOUND = "LLMCachingHandler._update_litellm_logging_obj_environment"
@@ -34,9 +37,14 @@ def _found(
     named: dict[str, Any],
 ) -> None:
     describe(*arguments, **named)
-    call = named.get("logging_obj")
-    if call is None or "langfuse_otel.logger" not in sys.modules:
-        return
-    details = call.model_call_details
-    for logger in loggers_of(call, "input_callback"):
-        logger.log_pre_api_call(details.get("model"), None, details)
+    try:
+        _announce(named["logging_obj"])
+    except Exception as error:  # noqa: BLE001 - another version's names must not hurt the call
+        log.warning("langfuse-otel: a call could not be announced: %s", type(error).__name__)
+
+
+def _announce(call: Any) -> None:
+    if "langfuse_otel.logger" in sys.modules:
+        details = call.model_call_details
+        for logger in loggers_of(call, "input_callback"):
+            logger.log_pre_api_call(details.get("model"), None, details)

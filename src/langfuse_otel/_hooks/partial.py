@@ -79,12 +79,12 @@ class Chat(Partial):
 
     def answer(self) -> object:
         """Return the chunks as one chat completion."""
-        return self.told_apart(_built(self._chunks, self.kwargs.get("messages")))
+        return _built(self._chunks, self.kwargs.get("messages"))
 
     def told_apart(self, response: Any) -> Any:
         """Return it with as many choices as were asked for."""
         number = mapping_of(self.kwargs.get("optional_params")).get("n")
-        if not isinstance(number, int) or number < SEVERAL:
+        if not isinstance(number, int) or number < SEVERAL or not self._is_whole(response):
             return response
         choices = [
             _built(chunks, None).choices[0].model_copy(update={"index": index})
@@ -92,6 +92,14 @@ class Chat(Partial):
             if (chunks := list(_chunks_of(index, self._chunks)))
         ]
         return response.model_copy(update={"choices": choices})
+
+    def _is_whole(self, response: Any) -> bool:
+        """Whether it says what the chunks say: a hook may have hidden some of it."""
+        return bool(response.choices[0].message.content == "".join(map(_said, self._chunks)))
+
+
+def _said(chunk: Any) -> str:
+    return "".join(choice.delta.content or "" for choice in part(chunk, "choices") or ())
 
 
 def _built(chunks: Iterable[Any], messages: object) -> Any:

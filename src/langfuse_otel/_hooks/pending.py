@@ -44,6 +44,10 @@ HANDING_OVER = frozenset(
 
 _unfinished: dict[asyncio.AbstractEventLoop, Kept] = {}
 
+# After this a loop has not been about to end.
+LATER_S = 1.0
+_late: set[asyncio.Future[object]] = set()
+
 # What a child process has of its parent's callbacks. Python warns of one that is thrown away.
 _inherited: list[object] = []
 
@@ -167,9 +171,19 @@ async def _finished(callback: Callback, kept: Kept) -> object:
         rest = cancelled.take_up(cancelled.passed(error))
         if rest is not None:
             kept[id(rest)] = rest, copy_context()
+            asyncio.get_running_loop().call_later(LATER_S, _begin_late, kept, id(rest))
         raise
     finally:
         kept.pop(id(callback), None)
+
+
+def _begin_late(kept: Kept, number: int) -> None:
+    """Run what was left, in a loop that goes on: it was no end, but LiteLLM's patience."""
+    if number in kept:
+        callback, context = kept.pop(number)
+        task = context.run(asyncio.ensure_future, callback)
+        _late.add(task)
+        task.add_done_callback(_late.discard)
 
 
 def _forgotten() -> list[tuple[Callback, Context]]:

@@ -69,7 +69,7 @@ class Stream:
     def answer(self) -> object:
         """Return what was said so far, as LiteLLM puts it together; None where it cannot."""
         try:
-            return self.partial.answer()
+            return self.told_apart(self.partial.answer())
         except Exception:  # noqa: BLE001 - whatever LiteLLM raises, the call itself is still exported
             return None
 
