@@ -387,7 +387,7 @@ def test_warned_once(caplog: pytest.LogCaptureFixture) -> None:
     assert line == (
         "langfuse-otel: https://one.example (pk-lf-1): HTTP 401: 1 span is lost (rejected, "
         "observation 0000000000000001 of trace 00000000000000000000000000000001). The key pair does "
-        "not belong to this host: run `langfuse-otel check`."
+        "not belong to this host: run `langfuse-otel check` with this pair."
     )
 
 

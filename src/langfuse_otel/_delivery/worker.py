@@ -22,7 +22,7 @@ from langfuse_otel._delivery.uploader import Uploader
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
 
-    from langfuse_otel._delivery.backlog import Goal, Queued
+    from langfuse_otel._delivery.backlog import Backlog, Goal, Queued
     from langfuse_otel._delivery.sender import Outcome, Sender
     from langfuse_otel._delivery.uploads import Upload
     from langfuse_otel._delivery.work import Work
@@ -145,6 +145,11 @@ class Worker:
             return False
         encoded: dict[Destination, list[Part]] = {}
         batches: list[Batch] = []
+
+        def put(backlog: Backlog) -> None:
+            self._uploader.attach(encoded, number)
+            backlog.put(items, number, batches)
+
         try:
             encoded = self._encoded(items)
             batches = [
@@ -154,8 +159,7 @@ class Worker:
             ]
             self._shelf.store(batches)
         finally:
-            work.book(lambda _: self._uploader.attach(encoded, number))
-            work.book(lambda backlog: backlog.put(items, number, batches))
+            work.book(put)
         return True
 
     def _keep_rest(self) -> None:
