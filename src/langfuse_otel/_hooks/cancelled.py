@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("langfuse_otel")
 
-HANDLER = "async_success_handler"
-# Where a callback is told. Before that hooks may yet hide what it is told.
+HANDLER, CALLBACKS = "async_success_handler", "_async_success_callback"
+# Where a callback is told. Before that hooks may yet hide some of it, so the call is lost, and counted.
 TELLING = {"async_log_success_event", "async_log_event", "_async_log_event"}
 # What LiteLLM makes of its dictionary for each callback.
 REDACT = "redact_standard_logging_payload_from_model_call_details"
@@ -52,7 +52,7 @@ def take_up(frames: Iterable[FrameType]) -> Coroutine[Any, Any, object] | None:
     try:
         local = {frame.f_code.co_name: frame.f_locals for frame in frames}
         if told := local.get(f"_{HANDLER}_body") or local.get(HANDLER):
-            _tell(told, is_final=not TELLING.isdisjoint(local))
+            (_lose if TELLING.isdisjoint(local) else _tell)(told)
         elif building := local.get(BUILDING):
             return _anew(building)
     except Exception as error:  # noqa: BLE001 - another version's names
@@ -60,14 +60,16 @@ def take_up(frames: Iterable[FrameType]) -> Coroutine[Any, Any, object] | None:
     return None
 
 
-def _tell(told: Mapping[str, Any], *, is_final: bool) -> None:
-    """What is not final yet is counted as lost: it might hold what a hook was to hide."""
+def _lose(told: Mapping[str, Any]) -> None:
+    for logger in loggers_of(told["self"], CALLBACKS):
+        logger.lose("its callbacks were cut short")
+
+
+def _tell(told: Mapping[str, Any]) -> None:
     call, callbacks = told["self"], list(told["callbacks"])
-    behind = callbacks[callbacks.index(told["callback"]) + 1 :] if is_final else callbacks
-    for logger in loggers_of(call, "_async_success_callback"):
-        if not is_final:
-            logger.lose("its callbacks were cut short")
-        elif logger in behind:
+    behind = callbacks[callbacks.index(told["callback"]) + 1 :]
+    for logger in loggers_of(call, CALLBACKS):
+        if logger in behind:
             details = getattr(logger, REDACT, _itself)(call.model_call_details)
             response = details.get(STREAMED) if call.stream is True else told["result"]
             logger.log_success_event(details, response, told["start_time"], told["end_time"])

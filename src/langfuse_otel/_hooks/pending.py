@@ -200,11 +200,9 @@ def _forgotten() -> list[tuple[Callback, Context]]:
 def _rest_of(callback: Callback) -> Callback | None:
     """Return what has yet to run; one that waits for something of its loop's will wait for ever."""
     state = inspect.getcoroutinestate(callback)
-    if state == inspect.CORO_CREATED:
-        return callback
-    return (
-        cancelled.take_up(cancelled.waiting(callback)) if state == inspect.CORO_SUSPENDED else None
-    )
+    if state == inspect.CORO_SUSPENDED:
+        return cancelled.take_up(cancelled.waiting(callback))
+    return callback if state == inspect.CORO_CREATED else None
 
 
 def _run_forgotten() -> None:
