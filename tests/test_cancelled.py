@@ -30,6 +30,15 @@ STREAM = """stream = await litellm.anthropic.messages.acreate(
     )"""
 
 
+def run_alone(code: str, collector: Collector) -> None:
+    """Run a program that has no callback but ours, and a provider."""
+    alone = BEHIND.replace("Slow(), ", "")
+    with Provider() as upstream:
+        result = run_program(alone + code, collector, UPSTREAM=upstream.root)
+
+    assert result.returncode == 0, result.stderr
+
+
 @pytest.mark.parametrize(
     "run",
     [
@@ -109,11 +118,8 @@ async def main():
     await asyncio.sleep(0)
 asyncio.run(main())
 """
-    alone = BEHIND.replace("Slow(), ", "")
-    with Provider() as upstream:
-        result = run_program(alone + code, collector, UPSTREAM=upstream.root)
+    run_alone(code, collector)
 
-    assert result.returncode == 0, result.stderr
     [span] = collector.spans
     assert ANSWER in span.attributes["langfuse.observation.output"]
 
@@ -134,9 +140,6 @@ async def main():
         await asyncio.sleep(0.01)
 asyncio.run(main())
 """
-    alone = BEHIND.replace("Slow(), ", "")
-    with Provider() as upstream:
-        result = run_program(alone + code, collector, UPSTREAM=upstream.root)
+    run_alone(code, collector)
 
-    assert result.returncode == 0, result.stderr
     assert len(collector.spans) == 2

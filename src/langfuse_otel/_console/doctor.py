@@ -10,19 +10,17 @@ import re
 import time
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from langfuse_otel._console.connection import connection_finding, name_finding
+from langfuse_otel._console.own_side import mask_finding, spool_finding
 from langfuse_otel._console.report import Finding, Note, Resolved
 from langfuse_otel._delivery.compression import compressed
 from langfuse_otel._delivery.sender import Delivered, Outcome, Sender, TryLater
-from langfuse_otel._delivery.spool import Spool
 from langfuse_otel._destination import REGIONS, TRACES_PATH, unquoted
 from langfuse_otel._environment import proxy_of
 from langfuse_otel._litellm.versions import LITELLM, is_supported, standing_of
-from langfuse_otel._privacy.masking import named_mask
 from langfuse_otel._read_settings import problems_in, warnings_about
 from langfuse_otel._records import Clues, Observation
 from langfuse_otel._rest import clock_ahead_s, get, projects
@@ -147,8 +145,8 @@ def _steps(settings: Settings, destination: Destination) -> list[tuple[str, Call
     trace_id = f"{time.time_ns():032x}"
     proxy = proxy_of(destination.traces_url)
     way = [
-        *([("importing the mask", lambda: _mask(settings))] if settings.mask else []),
-        *([("opening the spool", lambda: _spool(settings))] if settings.spool_dir else []),
+        *([("importing the mask", lambda: mask_finding(settings))] if settings.mask else []),
+        *([("opening the spool", lambda: spool_finding(settings))] if settings.spool_dir else []),
         ("looking up the host", lambda: name_finding(proxy or destination.traces_url)),
         ("connecting", lambda: connection_finding(destination.traces_url, proxy, settings.timeout)),
     ]
@@ -163,36 +161,6 @@ def _steps(settings: Settings, destination: Destination) -> list[tuple[str, Call
         ("reading the test trace back", lambda: _read_back(settings, destination, trace_id)),
         ("comparing the clocks", lambda: _clock(settings, destination)),
     ]
-
-
-def _mask(settings: Settings) -> Finding:
-    try:
-        named_mask(settings.mask)
-    except ValueError as error:
-        return Finding(
-            "mask",
-            good=False,
-            text=f"{settings.mask} is no mask function ({error}): all content would be replaced",
-            cure="Write module:function; the module must be importable, as by PYTHONPATH.",
-        )
-    return Finding("mask", good=True, text=f"the mask {settings.mask} can be imported")
-
-
-def _spool(settings: Settings) -> Finding:
-    """Open it as a process does; one that holds nothing leaves nothing in it."""
-    try:
-        folder = Path(settings.spool_dir or "").expanduser().absolute()
-        spool = Spool(folder, settings.spool_max_bytes)
-        spool.has_room(b"")
-        spool.close()
-    except (OSError, RuntimeError) as error:
-        return Finding(
-            "spool",
-            good=False,
-            text=f"{settings.spool_dir} cannot be a spool: {error}",
-            cure="It must be a folder that this user may write to, on a disk with file locks.",
-        )
-    return Finding("spool", good=True, text=f"the spool {settings.spool_dir} can be written")
 
 
 def _health(settings: Settings, destination: Destination) -> Finding:
