@@ -635,7 +635,8 @@ def test_call_type(langfuse: Collector, call: Caller, probe: Probe, name: str, w
     route, expected = name.partition(" ")[0], CALL_TYPES[name]
     call(route, way, **expected.more)
     span = only(langfuse)
-    [cost] = probe.costs
+    # LiteLLM (1.106) may call back twice for `text_completion`, which makes another call within.
+    [cost] = set(probe.costs)
     given = {
         key: _parsed(span, f"langfuse.observation.{key}")
         for key in ("input", "output", "usage_details")
