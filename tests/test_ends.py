@@ -131,6 +131,31 @@ os.write(end, b"..")
 for child in children:
     assert os.waitpid(child, 0)[1] == 0
 """
+# The fork comes while our thread imports, and the import would take until it is over.
+FORK_IN_AN_IMPORT = """
+import threading
+from importlib.machinery import PathFinder
+imports, forked_away = threading.Event(), threading.Event()
+os.register_at_fork(after_in_parent=forked_away.set)
+class Slow:
+    def find_spec(self, name, path, target=None):
+        if threading.current_thread().name != "langfuse-otel" or path is None:
+            return None
+        spec = PathFinder.find_spec(name, path)
+        execute = spec.loader.exec_module
+        def exec_module(module):
+            if not imports.is_set():
+                imports.set()
+                forked_away.wait(1)
+            execute(module)
+        spec.loader.exec_module = exec_module
+        return spec
+sys.meta_path.insert(0, Slow())
+litellm.completion(**call())
+assert imports.wait(60)
+child = forked(lambda: litellm.completion(**call()))
+assert os.waitpid(child, 0)[1] == 0
+"""
 # The end of the loop cancels what has not run by then; the fork comes before that is run.
 FORK_AFTER_A_LOOP = """
 import warnings
@@ -299,6 +324,14 @@ def test_fork_in_a_stream(collector: Collector) -> None:
 
     assert run.returncode == 0, run.stderr
     assert span.attributes["langfuse.observation.level"] == "DEFAULT"
+
+
+def test_fork_in_an_import(collector: Collector) -> None:
+    """A fork waits while our thread imports: a child would wait for that module for ever."""
+    run = run_program(CALLS + FORKED + FORK_IN_AN_IMPORT, collector, **LATE)
+
+    assert run.returncode == 0, run.stderr
+    assert len(collector.spans) == 2
 
 
 def test_fork_after_a_loop(collector: Collector) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ import pytest
 
 from langfuse_otel import _pipeline, _process, logger
 from langfuse_otel._by_hand import drafts
+from langfuse_otel._delivery.loop import run
+from langfuse_otel._forks import all_work_locks, work_lock
 from langfuse_otel._hooks import streams
 
 if TYPE_CHECKING:
@@ -22,10 +25,13 @@ LOCKS = {
     "steps": drafts._exporting,
     "streams": streams._exporting,
 }
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork"),
+    pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning"),
+]
+SOON_S = 30.0
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_that_is_held(name: str) -> None:
     """A lock that another thread holds when the process forks is open in the child."""
@@ -35,11 +41,11 @@ def test_a_lock_that_is_held(name: str) -> None:
     def hold() -> None:
         with lock:
             is_held.set()
-            may_end.wait(30)
+            may_end.wait(SOON_S)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert is_held.wait(30)
+    assert is_held.wait(SOON_S)
     child = os.fork()
     if child == 0:
         os._exit(0 if lock.acquire(blocking=False) else 1)
@@ -50,3 +56,57 @@ def test_a_lock_that_is_held(name: str) -> None:
     assert os.waitstatus_to_exitcode(status) == 0
     assert lock.acquire(blocking=False)
     lock.release()
+
+
+def test_a_thread_at_work() -> None:
+    """A fork waits for a thread that is at work, and its lock is open in both processes then."""
+    lock, is_forked = work_lock(), threading.Event()
+    begun, happened = threading.Event(), []
+
+    def work() -> None:
+        with lock:
+            begun.set()
+            is_forked.wait(0.5)
+            happened.append("worked")
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert begun.wait(SOON_S)
+    child = os.fork()
+    if child == 0:
+        is_free = lock.acquire(blocking=False)
+        os._exit(0 if is_free and happened == ["worked"] else 1)
+    is_forked.set()
+    worker.join()
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert lock.acquire(blocking=False)
+
+
+def test_a_loop_that_waits() -> None:
+    """Our loop is at work but for where it waits for the network."""
+    begun, may_end, loops = threading.Event(), asyncio.Event(), []
+    was_at_work: list[bool] = []
+
+    async def work() -> None:
+        loops.append(asyncio.get_running_loop())
+        was_at_work.append(is_at_work())
+        begun.set()
+        await may_end.wait()
+        was_at_work.append(is_at_work())
+
+    worker = threading.Thread(target=run, args=[work])
+    worker.start()
+    assert begun.wait(SOON_S)
+    for lock in all_work_locks():
+        assert lock.acquire(timeout=SOON_S)
+        lock.release()
+    loops[0].call_soon_threadsafe(may_end.set)
+    worker.join(SOON_S)
+
+    assert was_at_work == [True, True]
+
+
+def is_at_work() -> bool:
+    """Whether a fork from another thread would wait for this one."""
+    return any(lock._is_owned() for lock in all_work_locks())  # type: ignore[attr-defined]

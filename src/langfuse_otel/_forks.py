@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
     from _thread import RLock
     from collections.abc import Callable
+
+LONGEST_WAIT_S = 5.0
+
+_work_locks: WeakValueDictionary[int, RLock] = WeakValueDictionary()
 
 
 def before_fork(finish: Callable[[], None]) -> None:
@@ -29,3 +36,40 @@ def open_in_child(lock: RLock) -> RLock:
     """
     in_child(lock._at_fork_reinit)  # type: ignore[attr-defined]  # noqa: SLF001
     return lock
+
+
+def work_lock() -> RLock:
+    """Return a lock for whoever is at work: while another thread holds it, a fork waits, for a while.
+
+    A fork in the midst of an import would leave the child without the module for good, and any lock
+    of another library that is held there is never opened. To be let go of where its thread waits.
+    """
+    lock = threading.RLock()
+    _work_locks[id(lock)] = lock
+    return lock
+
+
+def all_work_locks() -> list[RLock]:
+    """Return those that are in use; other threads may make more meanwhile."""
+    return [lock for known in _work_locks.valuerefs() if (lock := known()) is not None]
+
+
+def _hold_back() -> None:
+    deadline = time.monotonic() + LONGEST_WAIT_S
+    for lock in all_work_locks():
+        lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
+
+
+def _let_go_on() -> None:
+    for lock in all_work_locks():
+        if lock._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001
+            lock.release()
+
+
+def _open_all() -> None:
+    for lock in all_work_locks():
+        lock._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_hold_back, after_in_parent=_let_go_on, after_in_child=_open_all)

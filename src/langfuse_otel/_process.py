@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langfuse_otel._forks import before_fork, open_in_child
+from langfuse_otel._forks import open_in_child
 from langfuse_otel._hooks import pending, signals, streams
 
 if TYPE_CHECKING:
@@ -172,15 +172,3 @@ def _spool(settings: Settings) -> Spool | None:
     except (OSError, RuntimeError) as error:  # no locks here, or nobody's home
         log.warning("langfuse-otel: no spool: %s", error)
         return None
-
-
-def _finish_before_fork() -> None:
-    """Let no thread stand in the middle of an import, nor hold a callback that is the parent's."""
-    pending.finish_before_fork()
-    if _delivery is not None:
-        from langfuse_otel._delivery.delivery import finish_imports  # noqa: PLC0415 - it is there
-
-        finish_imports()
-
-
-before_fork(_finish_before_fork)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from opentelemetry import context
@@ -18,7 +17,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from langfuse_otel._delivery.backlog import Backlog, Goal, Limits
 from langfuse_otel._delivery.counts import Counts
 from langfuse_otel._delivery.notices import Notices, lost
-from langfuse_otel._forks import in_child
+from langfuse_otel._forks import in_child, work_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,9 +191,10 @@ class Delivery:
             context.detach(token)
 
     def _work(self, backlog: Backlog, goal: Callable[[], Goal | None]) -> None:
-        from langfuse_otel._delivery.loop import run  # noqa: PLC0415 - only who sends pays
-        from langfuse_otel._delivery.work import Work  # noqa: PLC0415 - as above
-        from langfuse_otel._delivery.worker import Worker  # noqa: PLC0415 - as above
+        with work_lock():
+            from langfuse_otel._delivery.loop import run  # noqa: PLC0415 - only who sends pays
+            from langfuse_otel._delivery.work import Work  # noqa: PLC0415 - as above
+            from langfuse_otel._delivery.worker import Worker  # noqa: PLC0415 - as above
 
         work = Work(
             backlog,
@@ -240,12 +240,3 @@ def _after_fork(delivery: Delivery) -> None:
                 child._spool.let_go()  # noqa: SLF001
 
     in_child(begin_in_child)
-
-
-def finish_imports() -> None:
-    """Import what a worker needs, and so wait for a worker that is doing it.
-
-    A fork in the middle of an import would leave the child without the module for good.
-    """
-    for name in ("loop", "worker", "sender"):
-        import_module(f"langfuse_otel._delivery.{name}")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import encodings.idna  # noqa: F401 - a lookup would import it in its thread, where a fork may come
 import socket
 import threading
 from asyncio.events import _get_running_loop, _set_running_loop
 from contextlib import suppress
 from contextvars import ContextVar
+from selectors import DefaultSelector
 from typing import TYPE_CHECKING, Any
 
+from langfuse_otel._forks import work_lock
 from langfuse_otel._hosts import is_public
 
 if TYPE_CHECKING:
+    from _thread import RLock
     from collections.abc import Callable, Coroutine
+    from selectors import SelectorKey
 
 # Whether what runs may connect to the public internet alone. The addresses that are checked are the
 # very ones that are connected to: a name that resolves otherwise the next time gains nothing.
@@ -25,13 +30,31 @@ NO_PUBLIC_ADDRESS = "the host has no public address"
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run it to the end in a loop of its own; a loop that runs in this thread waits meanwhile."""
     outer = _get_running_loop()
-    loop = DeliveryLoop()
+    at_work = work_lock()
+    loop = DeliveryLoop(ForkableSelector(at_work))
     try:
         _set_running_loop(None)
-        loop.run_until_complete(work())
+        with at_work:
+            loop.run_until_complete(work())
     finally:
         loop.close()
         _set_running_loop(outer)
+
+
+class ForkableSelector(DefaultSelector):
+    """Lets a fork of this process come while it waits."""
+
+    def __init__(self, at_work: RLock) -> None:
+        super().__init__()
+        self._at_work = at_work
+
+    def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
+        """Do as any selector."""
+        self._at_work.release()
+        try:
+            return super().select(timeout)
+        finally:
+            self._at_work.acquire()
 
 
 class DeliveryLoop(asyncio.SelectorEventLoop):

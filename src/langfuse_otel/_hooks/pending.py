@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from langfuse_otel._forks import in_child
+from langfuse_otel._forks import before_fork, in_child
 from langfuse_otel._hooks import cancelled
 
 if TYPE_CHECKING:
@@ -275,4 +275,5 @@ def _in_event_loop() -> bool:
     return True
 
 
+before_fork(finish_before_fork)
 in_child(begin_in_child)
