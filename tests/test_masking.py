@@ -535,10 +535,19 @@ def test_foreign_events(span_of: Callable[..., ReceivedSpan]) -> None:
         span.add_event("gen_ai.user.message", {"content": "asked"})
         span.add_event("gen_ai.choice", {"message": "answered"})
         span.add_event("checkpoint", {"note": "no content"})
+        span.add_event(
+            "gen_ai.client.inference.operation.details",
+            {"gen_ai.input.messages": "all asked", "gen_ai.output.messages": "all answered"},
+        )
 
     span_of(tell, mask=shown.setdefault)
 
-    assert shown == {"asked": "input", "answered": "output"}
+    assert shown == {
+        "asked": "input",
+        "answered": "output",
+        "all asked": "input",
+        "all answered": "output",
+    }
 
 
 def test_foreign_objects(span_of: Callable[..., ReceivedSpan]) -> None:

@@ -157,7 +157,7 @@ def _see(span: Span, seen: Callable[[KeyValue, Content], bool]) -> None:
     holders += ((event.attributes, _content_of_event(event.name)) for event in span.events)
     for attributes, of_event in holders:
         for index in reversed(range(len(attributes))):
-            kind = of_event or content_of(attributes[index].key)
+            kind = content_of(attributes[index].key) or of_event
             if kind is not None and not seen(attributes[index], kind):
                 del attributes[index]
 
@@ -169,7 +169,7 @@ def content_of(name: str) -> Content | None:
 
 
 def _content_of_event(name: str) -> Content | None:
-    """Events of the GenAI conventions hold nothing but content."""
+    """What is in an event of the GenAI conventions, where an attribute's name does not say it."""
     if not name.startswith("gen_ai."):
         return None
     return "output" if _ANSWERS.match(name) else "input"
