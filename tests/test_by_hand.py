@@ -37,6 +37,7 @@ def of_trace(**fields: Any) -> dict[str, Any]:
         ({"metadata": {"k": "v"}}, {"metadata": '{"k":"v"}'}),
         ({"metadata": "said"}, {"metadata": '{"metadata":"said"}'}),
         ({"model": "gpt-4o"}, {"model": "gpt-4o"}),
+        ({"model": LONG}, {"model": SHORT}),
         ({"model_parameters": {"top_p": 1}}, {"model_parameters": '{"top_p":1}'}),
         ({"model_parameters": {}}, {}),
         ({"model_parameters": "hot"}, {}),
@@ -56,6 +57,7 @@ def of_trace(**fields: Any) -> dict[str, Any]:
         ({"level": "debug"}, {"level": "DEBUG"}),
         ({"level": "loud"}, {}),
         ({"status_message": "so"}, {"status_message": "so"}),
+        ({"status_message": "a\0b"}, {"status_message": "a\ufffdb"}),
         ({"version": 2}, {"version": "2"}),
         ({"version": LONG}, {"version": SHORT}),
         ({"completion_start_time": MOMENT}, {"completion_started_ns": 1_795_248_000_250_000_000}),
@@ -205,6 +207,11 @@ def test_failed_by_a_text() -> None:
     told = failed(BARE, "no luck", is_quoting=True)
 
     assert told == BARE._replace(level="ERROR", status_message="no luck")
+
+
+def test_failed_with_nul() -> None:
+    """Langfuse takes no NUL in an error's text."""
+    assert failed(BARE, "a\0b", is_quoting=True).status_message == "a\ufffdb"
 
 
 def test_as_trace() -> None:

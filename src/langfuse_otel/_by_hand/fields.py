@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
-from langfuse_otel._litellm.limits import short_text, short_text_of
+from langfuse_otel._litellm.limits import short_text, short_text_of, storable
 from langfuse_otel._litellm.snapshot import nanoseconds_of
 from langfuse_otel._litellm.trace import prompt_from
 from langfuse_otel._litellm.usage import cost_of, is_cost, tokens, usage_of
@@ -96,7 +96,7 @@ def failed(observation: Observation, error: object, *, is_quoting: bool) -> Obse
     which may quote content, is told as well.
     """
     level: Level = "WARNING" if _is_end(error) else "ERROR"
-    told = observation._replace(level=level, status_message=message_of(error))
+    told = observation._replace(level=level, status_message=storable(message_of(error)))
     if not isinstance(error, BaseException):
         return told
     named = type(error)
@@ -196,6 +196,11 @@ def _name(given: object) -> str:
     return short_text(clean(str(given)))
 
 
+def _message(given: object) -> str | None:
+    text = text_of(given)
+    return storable(text) if text else None
+
+
 def _parameters(given: object) -> Json | None:
     parameters = dict(mapping_of(given))
     return json_text(parameters) if parameters else None
@@ -206,13 +211,13 @@ _READERS: Mapping[str, Reader] = {
     "input": _field("input", json_text),
     "output": _field("output", json_text),
     "metadata": _with_metadata,
-    "model": _field("model", text_of),
+    "model": _field("model", short_text_of),
     "model_parameters": _field("model_parameters", _parameters),
     "usage": _field("usage", usage_from),
     "cost": _field("cost", _cost),
     "prompt": _field("prompt", prompt_from),
     "level": _level,
-    "status_message": _field("status_message", text_of),
+    "status_message": _field("status_message", _message),
     "version": _field("version", short_text_of),
     "completion_start_time": _field("completion_started_ns", lambda at: nanoseconds_of(at) or None),
     "user_id": _trace_field("user_id", short_text_of),
