@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import Link, SpanContext, TraceFlags
@@ -33,9 +34,13 @@ def exporter(collector: Collector, **settings: object) -> LangfuseSpanExporter:
     )
 
 
-def ended(name: str = "one", scope: str = "shop", **attributes: Any) -> ReadableSpan:
+def ended(
+    name: str = "one", scope: str = "shop", resource: Resource | None = None, **attributes: Any
+) -> ReadableSpan:
     """Return a span as a processor hands it to an exporter."""
-    span = TracerProvider().get_tracer(scope).start_span(name, attributes=attributes)
+    span = (
+        TracerProvider(resource=resource).get_tracer(scope).start_span(name, attributes=attributes)
+    )
     span.end()
     return span  # type: ignore[return-value]
 
@@ -55,6 +60,25 @@ def test_spans_of_an_application(collector: Collector) -> None:
     assert spans["inner"].parent_id == spans["outer"].span_id
     assert {span.scope for span in collector.spans} == {"shop"}
     provider.shutdown()
+
+
+@pytest.mark.parametrize("said", ["langfuse.environment", "deployment.environment.name"])
+def test_environment_and_release(collector: Collector, said: str) -> None:
+    """Those of the settings hold for these spans, too, where neither span nor resource says them."""
+    ours = exporter(collector, environment="Prod EU", release="7")
+    resource = Resource({said: "staging", "langfuse.release": "6"})
+    ours.export([ended("plain"), ended("own", **{said: "staging", "langfuse.release": "6"})])
+    ours.export([ended("of a resource", resource=resource)])
+    ours.force_flush(20_000)
+    received = {span.name: span for span in collector.spans}
+
+    assert received["plain"].resource["langfuse.environment"] == "prod-eu"
+    assert received["plain"].resource["langfuse.release"] == "7"
+    assert "langfuse.release" not in received["own"].resource
+    assert "langfuse.environment" not in received["own"].resource
+    assert received["of a resource"].resource[said] == "staging"
+    assert received["of a resource"].resource["langfuse.release"] == "6"
+    assert received["of a resource"].resource.get("langfuse.environment") in {None, "staging"}
 
 
 def test_export_is_queueing(collector: Collector) -> None:

@@ -17,9 +17,11 @@ from langfuse_otel._pipeline import is_sampled
 from langfuse_otel._privacy.foreign import flatten_span, mask_span, strip_span
 from langfuse_otel._privacy.masking import Masking, mask_of
 from langfuse_otel._spans.otlp import Part, parts_of
-from langfuse_otel.settings import Settings, with_secrets_hidden
+from langfuse_otel.settings import Settings, environment_of, with_secrets_hidden
 
 if TYPE_CHECKING:
+    from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
     from opentelemetry.trace import Link
 
 log = logging.getLogger("langfuse_otel")
@@ -35,6 +37,15 @@ _TYPES = {
     "gen_ai.operation.name": frozenset(
         {"chat", "completion", "embeddings", "generate", "generate_content", "text_completion"}
     ),
+}
+# What the settings say of every span, and where Langfuse (4.16) finds that in others' spans.
+_PLACES = {
+    "langfuse.environment": (
+        "langfuse.environment",
+        "deployment.environment.name",
+        "deployment.environment",
+    ),
+    "langfuse.release": ("langfuse.release",),
 }
 _MODELS = ("langfuse.observation.model.name", "gen_ai.request.model", "gen_ai.response.model")
 
@@ -97,7 +108,9 @@ class LangfuseSpanExporter(SpanExporter):
     def _part(self, span: ReadableSpan) -> Part:
         """Encode any span, with its events and links, as OpenTelemetry does; then mask it."""
         request = encode_spans([span])
-        [message] = request.resource_spans[0].scope_spans[0].spans
+        [of_resource] = request.resource_spans
+        [message] = of_resource.scope_spans[0].spans
+        _add_unsaid(of_resource.resource, message, self._settings)
         if not self._settings.capture_content:
             strip_span(message)
         if masks := self._masking.masks():
@@ -105,6 +118,15 @@ class LangfuseSpanExporter(SpanExporter):
         flatten_span(message)
         [part] = parts_of(request.SerializeToString())
         return part
+
+
+def _add_unsaid(resource: Resource, span: Span, settings: Settings) -> None:
+    """Add environment and release of the settings to a resource, unless it or the span says them."""
+    said = {attribute.key for holder in (resource, span) for attribute in holder.attributes}
+    ours = {"langfuse.environment": environment_of(settings), "langfuse.release": settings.release}
+    for name, value in ours.items():
+        if value and said.isdisjoint(_PLACES[name]):
+            resource.attributes.add(key=name).value.string_value = value
 
 
 def generations(span: ReadableSpan) -> bool:
