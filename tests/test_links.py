@@ -80,6 +80,17 @@ def test_trace_url_elsewhere(receiver: LocalReceiver, monkeypatch: pytest.Monkey
     assert url.startswith("https://ui.example/langfuse/project/")
 
 
+def test_trace_url_behind_a_collector(
+    receiver: LocalReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where spans go to a Collector the project is still the one that the keys open."""
+    monkeypatch.setenv("LANGFUSE_OTEL_ENDPOINT", f"{receiver.url}/api/public/otel/v1/traces")
+    url = langfuse_otel.trace_url(complete())
+
+    assert url is not None
+    assert url.startswith(f"{receiver.url}/project/")
+
+
 @pytest.mark.parametrize("way", ["response", "header"])
 def test_settings_are_read_once(
     receiver: LocalReceiver, monkeypatch: pytest.MonkeyPatch, way: str

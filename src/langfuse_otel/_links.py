@@ -11,6 +11,7 @@ from langfuse_otel._newest import Newest
 from langfuse_otel._pipeline import defaults_of
 from langfuse_otel._read_settings import read_settings
 from langfuse_otel._spans.identity import identify
+from langfuse_otel.settings import project_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from langfuse_otel.settings import Settings
 
 _calls: Newest[str, tuple[Mapping[str, Any], Parent | None]] = Newest()
-_projects: dict[str, str] = {}
+_projects: dict[Destination, str] = {}
 
 
 def announce(call_id: str, kwargs: Mapping[str, Any], ambient: Parent | None) -> None:
@@ -80,7 +81,7 @@ def trace_url(response: object) -> str | None:
     settings = _settings()
     try:
         base = settings.ui_url or settings.address()
-        project = _project(settings.destination(), settings.timeout)
+        project = _project(project_of(settings), settings.timeout)
     except ValueError:
         return None
     return f"{base.rstrip('/')}/project/{project}/traces/{found}" if project else None
@@ -101,7 +102,6 @@ def _call_id(response: object) -> Any:
 def _project(destination: Destination, timeout_s: float) -> str | None:
     from langfuse_otel._rest import project_id  # noqa: PLC0415 - only who asks pays
 
-    key = destination.public_key
-    if key and key not in _projects and (found := project_id(destination, timeout_s)):
-        _projects[key] = found
-    return _projects.get(key) if key else None
+    if destination not in _projects and (found := project_id(destination, timeout_s)):
+        _projects[destination] = found
+    return _projects.get(destination)

@@ -417,11 +417,10 @@ class Settings(BaseSettings):
         Raises:
             ValueError: there are neither Langfuse keys nor an OTLP endpoint, or a URL is invalid.
         """
-        keys = _keys(self)
         if self.endpoint:
             return Destination(self._url("endpoint"), self._otlp_headers(), "endpoint")
-        if keys:
-            return self._project(*keys)
+        if _keys(self):
+            return project_of(self)
         if self.otlp_traces_endpoint:
             return Destination(self._url("otlp_traces_endpoint"), self._otlp_headers(), "otlp")
         if self.otlp_endpoint:
@@ -435,10 +434,7 @@ class Settings(BaseSettings):
         Raises:
             ValueError: there are no Langfuse keys, or the host is no address.
         """
-        keys = _keys(self)
-        if keys is None:
-            raise ValueError(_missing_keys(self))
-        return scores_of(self._project(*keys))
+        return scores_of(project_of(self))
 
     def address(self) -> str:
         """Return the address of Langfuse that the host means.
@@ -447,12 +443,6 @@ class Settings(BaseSettings):
             ValueError: it means none.
         """
         return self._url("host", host_url)
-
-    def _project(self, public_key: str, secret_key: SecretStr) -> Destination:
-        """The address is read first: no frame of the error about a bad one holds the secret."""
-        return langfuse_destination(
-            self.address(), public_key, unquoted(secret_key.get_secret_value())
-        )
 
     def _url(self, name: str, read: Callable[[str], str] = checked_url) -> str:
         """Return the address in a field; an error calls it as the user does."""
@@ -495,6 +485,21 @@ class _Variables(PydanticBaseSettingsSource):
         )
         found = {variable: value for value, variable, _ in left if variable}
         return with_secrets_hidden(found)
+
+
+def project_of(settings: Settings) -> Destination:
+    """Return the Langfuse project that the keys open, also where spans go to a Collector.
+
+    The address is read first: no frame of the error about a bad one holds the secret.
+
+    Raises:
+        ValueError: there are no Langfuse keys, or the host is no address.
+    """
+    keys = _keys(settings)
+    if keys is None:
+        raise ValueError(_missing_keys(settings))
+    address, (public_key, secret_key) = settings.address(), keys
+    return langfuse_destination(address, public_key, unquoted(secret_key.get_secret_value()))
 
 
 def _keys(settings: Settings) -> tuple[str, SecretStr] | None:
