@@ -17,8 +17,6 @@ from langfuse_otel._litellm.names import FIELDS
 from langfuse_otel._litellm.observation import (
     UNREAD,
     is_cut_short,
-    is_proxied,
-    is_unauthenticated,
     observation_from,
     unread_observation_of,
 )
@@ -725,16 +723,11 @@ def test_masked_failure_does_not_quote() -> None:
     assert observed(a_call({"mask_input": True}), None).status_message is None
 
 
-def test_unauthenticated() -> None:
-    """What the proxy rejected before it knew who asked is told apart from what it rejected later."""
-    rejected = a_call({"user_api_key_hash": None}, litellm_no_upstream_llm_call=True)
-    known = copy.deepcopy(rejected)
-    known["litellm_params"]["proxy_server_request"] = {"url": "http://proxy"}
+def test_rejected_by_the_proxy() -> None:
+    """What the proxy rejected by its own rules is no error of a provider's."""
+    rejected = a_call(litellm_no_upstream_llm_call=True)
 
-    assert is_unauthenticated(rejected)
-    assert not is_unauthenticated(known)
-    assert not is_unauthenticated(a_call())
-    assert observed({**known, **FAILURE}, None).level == "WARNING"
+    assert observed({**rejected, **FAILURE}, None).level == "WARNING"
 
 
 @pytest.mark.parametrize(
@@ -886,13 +879,6 @@ def test_unread_stream() -> None:
     assert json.loads(unread.metadata or "") == {**known, **said}
     assert json.loads(bare.metadata or "") == said
     assert (unread.output, unread.usage) == (read.output, read.usage)
-
-
-def test_proxied() -> None:
-    """A request to the proxy is known by what LiteLLM keeps of it."""
-    assert is_proxied({"litellm_params": {"proxy_server_request": {"url": "http://proxy"}}})
-    assert not is_proxied(a_call())
-    assert not is_proxied({})
 
 
 def test_attempts_that_begin_together() -> None:

@@ -10,7 +10,6 @@ import pytest
 from langfuse_otel._hosts import is_allowed, is_written_out
 from langfuse_otel._litellm import pinned
 from langfuse_otel._litellm.tenants import NOBODY, Tenant, tenant_of
-from langfuse_otel._litellm.trust import came_by_proxy
 
 PAIR = {"langfuse_public_key": "pk-a", "langfuse_secret_key": "sk-a"}
 KEYS = {"langfuse_public_key": "pk-key", "langfuse_secret_key": "sk-key"}
@@ -93,23 +92,6 @@ def test_unauthenticated_request() -> None:
     rejected = call({**PAIR, **EVIL}, {"metadata": {"user_api_key_hash": "?"}})
 
     assert tenant_of({**rejected, "litellm_no_upstream_llm_call": True}) == NOBODY
-
-
-@pytest.mark.parametrize(
-    ("kwargs", "expected"),
-    [
-        (call(PAIR), False),
-        (call(PAIR, {"metadata": {"mine": 1}}), False),
-        (call(PAIR, PROXIED), True),
-        (call(PAIR, {"metadata": {"user_api_key_hash": "h"}}), True),
-        (call(PAIR, {"litellm_metadata": {"user_api_key": "h"}}), True),
-        (call(PAIR, litellm_no_upstream_llm_call=True), True),
-        (call(PAIR, call_type="pass_through_endpoint"), True),
-    ],
-)
-def test_came_by_proxy(kwargs: dict[str, Any], expected: bool) -> None:
-    """Any trace of the proxy makes a call the proxy's."""
-    assert came_by_proxy(kwargs) is expected
 
 
 def test_secret_is_not_shown() -> None:

@@ -1,4 +1,4 @@
-"""A request that nobody trusts, without what it says of trace, user and session."""
+"""Which calls come by the proxy; a request that nobody trusts, without what it says of its trace."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import pytest
 from calls import a_call
 from langfuse_otel._litellm.call import read_call
 from langfuse_otel._litellm.names import FIELDS
-from langfuse_otel._litellm.trust import OF_A_TRACE, distrusted
+from langfuse_otel._litellm.trust import (
+    OF_A_TRACE,
+    came_by_proxy,
+    distrusted,
+    is_proxied,
+    is_unauthenticated,
+)
 
 # What the client says of itself, in each of the places that LiteLLM has for it.
 CHOSEN = {name: f"the {name}" for name in FIELDS}
@@ -30,6 +36,40 @@ def proxied(known: dict[str, Any]) -> dict[str, Any]:
         litellm_params={"metadata": metadata, "proxy_server_request": REQUEST},
         standard_logging_object=PAYLOAD,
     )
+
+
+def test_proxied() -> None:
+    """A request to the proxy is known by what LiteLLM keeps of it."""
+    assert is_proxied({"litellm_params": {"proxy_server_request": {"url": "http://proxy"}}})
+    assert not is_proxied(a_call())
+    assert not is_proxied({})
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "expected"),
+    [
+        ({}, False),
+        ({"litellm_params": {"metadata": {"mine": 1}}}, False),
+        ({"litellm_params": {"proxy_server_request": REQUEST}}, True),
+        ({"litellm_params": {"metadata": {"user_api_key_hash": "h"}}}, True),
+        ({"litellm_params": {"litellm_metadata": {"user_api_key": "h"}}}, True),
+        ({"litellm_no_upstream_llm_call": True}, True),
+        ({"call_type": "pass_through_endpoint"}, True),
+    ],
+)
+def test_came_by_proxy(kwargs: dict[str, Any], expected: bool) -> None:
+    """Any trace of the proxy makes a call the proxy's."""
+    assert came_by_proxy(kwargs) is expected
+
+
+def test_unauthenticated() -> None:
+    """What the proxy rejected before it knew who asked is told apart from what it rejected later."""
+    rejected = a_call({"user_api_key_hash": None}, litellm_no_upstream_llm_call=True)
+    params = {**rejected["litellm_params"], "proxy_server_request": REQUEST}
+
+    assert is_unauthenticated(rejected)
+    assert not is_unauthenticated({**rejected, "litellm_params": params})
+    assert not is_unauthenticated(a_call())
 
 
 def test_calls_of_the_program() -> None:

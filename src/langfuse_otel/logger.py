@@ -26,8 +26,6 @@ from langfuse_otel._litellm.guardrails import guardrail_of, results_of
 from langfuse_otel._litellm.held import held_metadata
 from langfuse_otel._litellm.observation import (
     is_cut_short,
-    is_proxied,
-    is_unauthenticated,
     observation_from,
     unread_observation_of,
 )
@@ -41,6 +39,7 @@ from langfuse_otel._litellm.redaction import (
 )
 from langfuse_otel._litellm.snapshot import snapshot_of
 from langfuse_otel._litellm.tenants import tenant_of
+from langfuse_otel._litellm.trust import is_proxied, is_unauthenticated
 from langfuse_otel._newest import Newest
 from langfuse_otel._pipeline import Pipeline
 from langfuse_otel._read_settings import read_settings

@@ -106,30 +106,12 @@ def unread_observation_of(observation: Observation) -> Observation:
     )
 
 
-def is_proxied(kwargs: Mapping[str, Any]) -> bool:
-    """Whether the call is a request to LiteLLM's proxy."""
-    return bool(mapping_of(kwargs.get("litellm_params")).get("proxy_server_request"))
-
-
 def is_cut_short(kwargs: Mapping[str, Any]) -> bool:
     """Whether a stream of Anthropic's has not come to its end: LiteLLM notes if it has."""
     if kwargs.get("prompt_cache_response_complete") is not False:
         return False
     operation, provider = kind_of(kwargs).operation, kwargs.get("custom_llm_provider")
     return operation == "chat" or (operation == "pass_through" and provider == "anthropic")
-
-
-def is_unauthenticated(kwargs: Mapping[str, Any]) -> bool:
-    """Whether the proxy rejected the request before it knew who sent it.
-
-    LiteLLM (1.106) then marks that no provider was asked and gives no request. What an unknown
-    client says is not stored.
-    """
-    if not kwargs.get("litellm_no_upstream_llm_call"):
-        return False
-    params = mapping_of(kwargs.get("litellm_params"))
-    metadata = mapping_of(params.get("metadata"))
-    return not params.get("proxy_server_request") and "user_api_key_hash" in metadata
 
 
 def _is_retried(call: Call) -> bool:

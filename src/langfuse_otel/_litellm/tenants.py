@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._destination import unquoted
-from langfuse_otel._litellm.observation import is_unauthenticated
-from langfuse_otel._litellm.trust import came_by_proxy
+from langfuse_otel._litellm.trust import came_by_proxy, is_unauthenticated
 from langfuse_otel._values import mapping_of
 
 if TYPE_CHECKING:

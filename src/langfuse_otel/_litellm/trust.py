@@ -1,4 +1,4 @@
-"""What a request to LiteLLM's proxy says of trace, user and session, where nobody trusts it. Pure.
+"""Which calls come by LiteLLM's proxy, and what of such a request counts that nobody trusts. Pure.
 
 The client of a proxy may choose more ids than those in its metadata: LiteLLM (1.106) takes its trace
 id from the headers `x-litellm-trace-id`, `x-litellm-session-id`, `x-*-session-id` and `traceparent`,
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm.call import Call, call_id_of
-from langfuse_otel._litellm.names import END_USER
+from langfuse_otel._litellm.names import END_USER, KEY
 from langfuse_otel._values import mapping_of
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ OF_A_TRACE = frozenset(
 )
 
 
+def is_proxied(kwargs: Mapping[str, Any]) -> bool:
+    """Whether the call is a request to LiteLLM's proxy."""
+    return bool(mapping_of(kwargs.get("litellm_params")).get("proxy_server_request"))
+
+
 def came_by_proxy(kwargs: Mapping[str, Any]) -> bool:
     """Whether LiteLLM's proxy made the call, as far as any of its traces shows."""
     params = mapping_of(kwargs.get("litellm_params"))
@@ -42,8 +47,21 @@ def came_by_proxy(kwargs: Mapping[str, Any]) -> bool:
     return (
         bool(params.get("proxy_server_request") or kwargs.get("litellm_no_upstream_llm_call"))
         or kwargs.get("call_type") == "pass_through_endpoint"
-        or any("user_api_key_hash" in inlet or "user_api_key" in inlet for inlet in inlets)
+        or any(KEY in inlet or "user_api_key" in inlet for inlet in inlets)
     )
+
+
+def is_unauthenticated(kwargs: Mapping[str, Any]) -> bool:
+    """Whether the proxy rejected the request before it knew who sent it.
+
+    LiteLLM (1.106) then marks that no provider was asked and gives no request. What an unknown
+    client says is not stored.
+    """
+    if not kwargs.get("litellm_no_upstream_llm_call"):
+        return False
+    params = mapping_of(kwargs.get("litellm_params"))
+    metadata = mapping_of(params.get("metadata"))
+    return not params.get("proxy_server_request") and KEY in metadata
 
 
 def distrusted(call: Call) -> Call:
