@@ -1,19 +1,21 @@
-"""Which trace, which parent, which id."""
+"""Which trace, which parent, which id, and what is inherited."""
 
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 from langfuse import Langfuse
 
-from langfuse_otel._records import Clues, Parent
+from langfuse_otel._records import Clues, Observation, Parent, Prompt, TraceFields
 from langfuse_otel._spans.identity import (
     around,
     identify,
     observation_id_of,
     parent_of,
     trace_id_of,
+    with_inherited,
     without_context,
 )
 
@@ -222,3 +224,53 @@ def test_without_context_that_came(clues: Clues) -> None:
     """Where no context came along nothing changes; where nothing but context came, all of it goes."""
     assert without_context(clues) == clues
     assert without_context(clues._replace(remote=REMOTE)) == clues
+
+
+OWN = TraceFields("checkout", "u", "s", ("a", "1"), '{"k":"v"}', "r1", public=True)
+OUTER = TraceFields("outer", "ou", "os", ("o", "a"), '{"o":1}', "or", public=True)
+PASSED_ON = Parent(1, 2, trace=OUTER, prompt=Prompt("outer", 1))
+
+
+def within(parent: Parent | None, **changes: Any) -> Observation:
+    """Return an observation within another, with what it inherits."""
+    clues = Clues("call-1", 0, ambient=parent)
+    return with_inherited(Observation("x", "generation", 0, 1, clues)._replace(**changes))
+
+
+def test_inherited() -> None:
+    """What the observation around it says holds where it says nothing itself."""
+    assert within(PASSED_ON).trace == OUTER
+    assert within(PASSED_ON, trace=OWN).trace == OWN._replace(tags=("o", "a", "1"))
+
+
+@pytest.mark.parametrize(
+    ("parent", "changes"),
+    [
+        (None, {}),
+        (Parent(1, 2), {}),
+        (PASSED_ON, {"clues": Clues("c", 0, trace_id="2" * 32, ambient=PASSED_ON)}),
+        (PASSED_ON, {"trace": TraceFields(is_continued=True)}),
+    ],
+    ids=["alone", "foreign", "another-trace", "continued"],
+)
+def test_not_inherited(parent: Parent | None, changes: dict[str, Any]) -> None:
+    """What is in another trace, or continues one, is left as it is."""
+    observation = within(parent, **changes)
+
+    assert observation.trace == changes.get("trace", TraceFields())
+    assert observation.prompt is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "prompt"),
+    [
+        ({}, Prompt("outer", 1)),
+        ({"prompt": Prompt("own", 2)}, Prompt("own", 2)),
+        ({"type": "span"}, None),
+        ({"type": "span", "prompt": Prompt("own", 2)}, Prompt("own", 2)),
+    ],
+    ids=["passed-on", "own", "span", "span-with-its-own"],
+)
+def test_prompt_around(changes: dict[str, Any], prompt: Prompt | None) -> None:
+    """The prompt of the observation around it is for generations."""
+    assert within(PASSED_ON, **changes).prompt == prompt

@@ -1,4 +1,4 @@
-"""What a call says of its trace, and what the observation around it says."""
+"""What a call says of its trace."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from calls import NO_DEFAULTS, a_call, observed
 from langfuse_otel._litellm.call import read_call
 from langfuse_otel._litellm.trace import (
     MAX_NAME,
-    completed,
     documented_of,
     prompt_from,
     prompt_of,
     trace_fields,
     version_of,
 )
-from langfuse_otel._records import Clues, Defaults, Observation, Parent, Prompt, TraceFields
+from langfuse_otel._records import Defaults, Prompt, TraceFields
 
 GIVEN = {
     "trace_name": "checkout",
@@ -148,55 +147,6 @@ def test_pinned_user(sources: tuple[str, ...]) -> None:
 def test_unknown_source_of_users() -> None:
     """A source that nobody knows is passed over."""
     assert fields({"trace_user_id": "u"}, Defaults(("nowhere", "metadata"))).user_id == "u"
-
-
-OUTER = TraceFields("outer", "ou", "os", ("o", "a"), '{"o":1}', "or", public=True)
-PASSED_ON = Parent(1, 2, trace=OUTER, prompt=Prompt("outer", 1))
-
-
-def within(parent: Parent | None, **changes: Any) -> Observation:
-    """Return an observation within another, completed."""
-    clues = Clues("call-1", 0, ambient=parent)
-    return completed(Observation("x", "generation", 0, 1, clues)._replace(**changes))
-
-
-def test_completed() -> None:
-    """What the observation around it says holds where it says nothing itself."""
-    assert within(PASSED_ON).trace == OUTER
-    assert within(PASSED_ON, trace=ALL).trace == ALL._replace(tags=("o", "a", "1"))
-
-
-@pytest.mark.parametrize(
-    ("parent", "changes"),
-    [
-        (None, {}),
-        (Parent(1, 2), {}),
-        (PASSED_ON, {"clues": Clues("c", 0, trace_id="2" * 32, ambient=PASSED_ON)}),
-        (PASSED_ON, {"trace": CONTINUED}),
-    ],
-    ids=["alone", "foreign", "another-trace", "continued"],
-)
-def test_not_completed(parent: Parent | None, changes: dict[str, Any]) -> None:
-    """What is in another trace, or continues one, is left as it is."""
-    observation = within(parent, **changes)
-
-    assert observation.trace == changes.get("trace", TraceFields())
-    assert observation.prompt is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "prompt"),
-    [
-        ({}, Prompt("outer", 1)),
-        ({"prompt": Prompt("own", 2)}, Prompt("own", 2)),
-        ({"type": "span"}, None),
-        ({"type": "span", "prompt": Prompt("own", 2)}, Prompt("own", 2)),
-    ],
-    ids=["passed-on", "own", "span", "span-with-its-own"],
-)
-def test_prompt_around(changes: dict[str, Any], prompt: Prompt | None) -> None:
-    """The prompt of the observation around it is for generations."""
-    assert within(PASSED_ON, **changes).prompt == prompt
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,12 @@ from langfuse_otel import _process
 from langfuse_otel._delivery.backlog import Queued
 from langfuse_otel._forks import open_in_child
 from langfuse_otel._litellm.tenants import NOBODY
-from langfuse_otel._litellm.trace import completed
 from langfuse_otel._newest import Newest
 from langfuse_otel._privacy.masking import Masking, mask_of, masked, masked_score, without_content
 from langfuse_otel._read_settings import read_settings
 from langfuse_otel._records import Defaults, finished_of
 from langfuse_otel._routes import Routes
-from langfuse_otel._spans.identity import identify
+from langfuse_otel._spans.identity import identify, with_inherited
 from langfuse_otel._spans.otlp import Part
 from langfuse_otel._spans.span import part_of, resource_of
 from langfuse_otel.settings import environment_name, environment_of, names_of
@@ -146,7 +145,7 @@ def _encoded(
     observe: Callable[[], Observation], settings: Settings, media: InPlaceOfMedia, masking: Masking
 ) -> Part:
     """Read what was taken, where nobody waits for it, and mask it before all else."""
-    seen = completed(observe())
+    seen = with_inherited(observe())
     observation = masked(seen if settings.capture_content else without_content(seen), masking)
     resource = resource_of(settings.service_name, observation.environment)
     return part_of(observation, identify(observation.clues), resource, media)

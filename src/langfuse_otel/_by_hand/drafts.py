@@ -15,10 +15,9 @@ from langfuse_otel import _pipeline
 from langfuse_otel._by_hand.fields import as_sent, as_trace, changed
 from langfuse_otel._forks import in_child, open_in_child
 from langfuse_otel._litellm.limits import short_text_of
-from langfuse_otel._litellm.trace import completed
 from langfuse_otel._records import Clues, Observation, Parent, finished_of
 from langfuse_otel._spans.ambient import OurSpan, parent_of
-from langfuse_otel._spans.identity import identify
+from langfuse_otel._spans.identity import identify, with_inherited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +65,7 @@ class Draft:
     def parent(self) -> Parent:
         """Return what is passed on to what is made within it."""
         own = identify(self.record.clues)
-        told = completed(self._told())
+        told = with_inherited(self._told())
         return Parent(own.trace_id, own.span_id, True, told.trace, told.prompt)
 
     def end(self) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._litellm.limits import short_text, short_text_of
-from langfuse_otel._records import Defaults, Json, Observation, Prompt, TraceFields
-from langfuse_otel._spans.identity import around
+from langfuse_otel._records import Defaults, Json, Prompt, TraceFields
 from langfuse_otel._text import clean, json_text
 from langfuse_otel._values import is_true, mapping_of, part, text_of, texts_of
 
@@ -119,27 +118,6 @@ def _user_id(call: Call, defaults: Defaults) -> str | None:
         if source and (user := short_text_of(source(call))):
             return user
     return None
-
-
-def completed(observation: Observation) -> Observation:
-    """Return an observation with what the one of ours around it passes on, where it says nothing."""
-    parent = around(observation.clues)
-    own = observation.trace
-    if parent is None or parent.trace is None or own.is_continued:
-        return observation
-    has_prompt = observation.type == "generation"
-    return observation._replace(
-        prompt=observation.prompt or (parent.prompt if has_prompt else None),
-        trace=own._replace(
-            name=own.name or parent.trace.name,
-            user_id=own.user_id or parent.trace.user_id,
-            session_id=own.session_id or parent.trace.session_id,
-            tags=tuple(dict.fromkeys((*parent.trace.tags, *own.tags))),
-            metadata=own.metadata or parent.trace.metadata,
-            release=own.release or parent.trace.release,
-            public=own.public or parent.trace.public,
-        ),
-    )
 
 
 def prompt_of(call: Call) -> Prompt | None:

@@ -1,9 +1,9 @@
-"""Which trace an observation belongs to, and under which parent. Pure.
+"""Which trace an observation belongs to, under which parent, and what it inherits from that. Pure.
 
 An explicit id wins over a request's `traceparent`, that over the OpenTelemetry span that was active
 when the call started, and that over LiteLLM's own trace id, which the retries and fallbacks of one
-request share. Ids follow from what they are made of, so the
-same call always has the same ids, and sending it twice changes nothing in Langfuse.
+request share. Ids are computed from what is known of a call, so the same call always has the same
+ids, and sending it twice changes nothing in Langfuse.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from langfuse_otel._records import Clues, Identity, Parent
+from langfuse_otel._records import Clues, Identity, Observation, Parent
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HEX_SPAN = re.compile(r"[0-9a-f]{16}")
@@ -51,6 +51,27 @@ def around(clues: Clues) -> Parent | None:
     return active if active and _trace(clues) == active.trace_id else None
 
 
+def with_inherited(observation: Observation) -> Observation:
+    """Return an observation with what ours around it says of trace and prompt, where it does not."""
+    parent = around(observation.clues)
+    own = observation.trace
+    if parent is None or parent.trace is None or own.is_continued:
+        return observation
+    has_prompt = observation.type == "generation"
+    return observation._replace(
+        prompt=observation.prompt or (parent.prompt if has_prompt else None),
+        trace=own._replace(
+            name=own.name or parent.trace.name,
+            user_id=own.user_id or parent.trace.user_id,
+            session_id=own.session_id or parent.trace.session_id,
+            tags=tuple(dict.fromkeys((*parent.trace.tags, *own.tags))),
+            metadata=own.metadata or parent.trace.metadata,
+            release=own.release or parent.trace.release,
+            public=own.public or parent.trace.public,
+        ),
+    )
+
+
 def parent_of(traceparent: object) -> Parent | None:
     """Return the span that a W3C `traceparent` header names; None where it names none."""
     found = _TRACEPARENT.fullmatch(traceparent.strip()) if isinstance(traceparent, str) else None
@@ -66,13 +87,17 @@ def without_context(clues: Clues) -> Clues:
     LiteLLM's proxy (1.106) writes the trace id of a `traceparent` into the metadata: that one goes
     as well.
     """
-    given = clues.trace_id
-    if given and clues.remote and trace_id_of(given) == clues.remote.trace_id:
-        given = None
-    own = clues.litellm_trace_id
-    if own and clues.remote and trace_id_of(own) == clues.remote.trace_id:
-        own = None
-    return clues._replace(trace_id=given, litellm_trace_id=own, remote=None, ambient=None)
+
+    def unless_remote(text: str | None) -> str | None:
+        is_remote = text and clues.remote and trace_id_of(text) == clues.remote.trace_id
+        return None if is_remote else text
+
+    return clues._replace(
+        trace_id=unless_remote(clues.trace_id),
+        litellm_trace_id=unless_remote(clues.litellm_trace_id),
+        remote=None,
+        ambient=None,
+    )
 
 
 def _trace(clues: Clues) -> int:
