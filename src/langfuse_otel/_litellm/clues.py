@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from langfuse_otel._litellm.call import Call, id_of, read_call
 from langfuse_otel._litellm.limits import short_text, short_text_of
 from langfuse_otel._litellm.metadata import REQUESTS_OWN, decisive
-from langfuse_otel._litellm.names import PREFIX
+from langfuse_otel._litellm.names import PREFIX, REQUESTERS
 from langfuse_otel._litellm.trust import distrusted
 from langfuse_otel._records import Clues, Defaults, Parent
 from langfuse_otel._spans.identity import parent_of, without_context
@@ -75,8 +75,8 @@ def _request(request: object) -> dict[str, Any]:
 def _decisive(metadata: object) -> dict[str, Any]:
     """LiteLLM's dictionary on the proxy holds the request's own besides."""
     given = mapping_of(metadata)
-    asked = given.get("requester_metadata")
-    own = {"requester_metadata": decisive(asked, REQUESTS_OWN)} if asked else {}
+    asked = given.get(REQUESTERS)
+    own = {REQUESTERS: decisive(asked, REQUESTS_OWN)} if asked else {}
     return {**decisive(given), **own}
 
 

@@ -18,6 +18,7 @@ from langfuse_otel._litellm.content import default_name, kind_of, model_name
 from langfuse_otel._litellm.facts import observation_metadata
 from langfuse_otel._litellm.held import content_of
 from langfuse_otel._litellm.limits import storable
+from langfuse_otel._litellm.names import MODEL_GROUP
 from langfuse_otel._litellm.redaction import Hidden, hidden_of
 from langfuse_otel._litellm.snapshot import Snapshot, nanoseconds_of
 from langfuse_otel._litellm.trace import (
@@ -119,7 +120,7 @@ def _is_retried(call: Call) -> bool:
 
     LiteLLM (1.106) shows callbacks the `num_retries` of a call as its `max_retries`.
     """
-    return "model_group" in mapping_of(call.params.get("metadata")) or any(
+    return MODEL_GROUP in mapping_of(call.params.get("metadata")) or any(
         given.get(name)
         for given in (call.kwargs, call.params)
         for name in ("num_retries", "max_retries")

@@ -46,12 +46,12 @@ def _user_argument(call: Call) -> object:
 
 
 # Whom LiteLLM's proxy calls the user of its master key.
-NOBODY = "default_user_id"
+MASTER_KEY_USER = "default_user_id"
 
 
 def _key_user(call: Call) -> object:
     user = mapping_of(call.payload.get("metadata")).get("user_api_key_user_id")
-    return None if user == NOBODY else user
+    return None if user == MASTER_KEY_USER else user
 
 
 USER_SOURCES: Mapping[str, Callable[[Call], object]] = {
