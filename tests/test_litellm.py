@@ -21,10 +21,11 @@ from langfuse_otel._litellm.observation import (
     unread_observation_of,
 )
 from langfuse_otel._litellm.redaction import ALL_REDACTED, NOT_CAPTURED, REDACTED, SHOWN, Hidden
-from langfuse_otel._litellm.snapshot import nanoseconds_of, snapshot_of
+from langfuse_otel._litellm.snapshot import snapshot_of
 from langfuse_otel._records import Attempt, Defaults, Parent, Prompt, TraceFields
 from langfuse_otel._spans.identity import identify
 from langfuse_otel._text import json_text
+from langfuse_otel._values import nanoseconds_of
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
 TOKENS = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}

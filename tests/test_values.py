@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,15 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from langfuse_otel._values import is_true, mapping_of, members, part, text_of, texts_of
+from langfuse_otel._values import (
+    is_true,
+    mapping_of,
+    members,
+    nanoseconds_of,
+    part,
+    text_of,
+    texts_of,
+)
 
 ID = UUID("0af76519-16cd-43dd-8448-eb211c80319c")
 PROXY = MappingProxyType({"a": 1})
@@ -130,3 +139,12 @@ def test_texts_of(values: object, texts: tuple[str, ...]) -> None:
 def test_is_true(value: Any, is_set: bool) -> None:
     """A flag is set unless its value says that it is not."""
     assert is_true(value) is is_set
+
+
+def test_nanoseconds() -> None:
+    """A moment has nanoseconds since the epoch, also a naive one; nothing else has."""
+    moment = datetime(2026, 11, 21, 8, 0, 0, 250_001, tzinfo=timezone.utc)
+    local = moment.astimezone().replace(tzinfo=None)
+
+    assert nanoseconds_of(moment) == nanoseconds_of(local) == 1_795_248_000_250_001_000
+    assert nanoseconds_of("2026-11-21") == nanoseconds_of(None) == 0

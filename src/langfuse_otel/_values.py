@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -66,3 +67,10 @@ def is_true(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().lower() not in {"", "false", "0", "no", "off", "none", "null"}
     return bool(value)
+
+
+def nanoseconds_of(moment: object) -> int:
+    """Return a datetime as nanoseconds since the epoch, a naive one as local time; 0 if it is none."""
+    if not isinstance(moment, datetime):
+        return 0
+    return int(moment.timestamp() * 1_000_000) * 1_000

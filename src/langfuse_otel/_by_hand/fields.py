@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
 from langfuse_otel._litellm.limits import short_text, short_text_of, storable
-from langfuse_otel._litellm.snapshot import nanoseconds_of
 from langfuse_otel._litellm.trace import prompt_from
 from langfuse_otel._litellm.usage import cost_of, is_cost, tokens, usage_of
 from langfuse_otel._records import Level, Observation, ObservationType
 from langfuse_otel._text import clean, json_text, message_of
-from langfuse_otel._values import is_true, mapping_of, members, text_of, texts_of
+from langfuse_otel._values import is_true, mapping_of, members, nanoseconds_of, text_of, texts_of
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -20,7 +20,6 @@ from langfuse_otel._litellm.held import content_of
 from langfuse_otel._litellm.limits import storable
 from langfuse_otel._litellm.names import MODEL_GROUP
 from langfuse_otel._litellm.redaction import Hidden, hidden_of
-from langfuse_otel._litellm.snapshot import Snapshot, nanoseconds_of
 from langfuse_otel._litellm.trace import (
     MAX_NAME,
     documented_of,
@@ -33,11 +32,12 @@ from langfuse_otel._privacy.parameters import without_quoting
 from langfuse_otel._privacy.secrets import without_secrets
 from langfuse_otel._records import Observation
 from langfuse_otel._text import json_text, message_of
-from langfuse_otel._values import mapping_of, part, text_of
+from langfuse_otel._values import mapping_of, nanoseconds_of, part, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from langfuse_otel._litellm.snapshot import Snapshot
     from langfuse_otel._records import Defaults, Json, Level, Parent
 
 UNREAD = "The stream was not read to its end."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langfuse_otel._litellm import call_masks
@@ -21,6 +20,7 @@ from langfuse_otel._litellm.held import (
 from langfuse_otel._litellm.redaction import SHOWN, Hidden
 from langfuse_otel._privacy.parameters import model_parameters
 from langfuse_otel._records import ONLY_ATTEMPT, Attempt, Json
+from langfuse_otel._values import nanoseconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,13 +102,6 @@ def snapshot_of(
         switched=switched,
         mask=call_masks.noted(kwargs),
     )
-
-
-def nanoseconds_of(moment: object) -> int:
-    """Return a datetime as nanoseconds since the epoch; LiteLLM's are naive local times."""
-    if not isinstance(moment, datetime):
-        return 0
-    return int(moment.timestamp() * 1_000_000) * 1_000
 
 
 def _output(kind: Kind, answer: object, hidden: Hidden) -> Json | Long | None:
