@@ -51,6 +51,16 @@ def test_texts_of_the_metadata(name: str) -> None:
     assert len(repr(observed(**{name: HUGE}))) < 20_000
 
 
+@pytest.mark.parametrize("number", [10**2_000, -(10**5_000)], ids=["digits", "hex"])
+@pytest.mark.parametrize("name", TEXTS)
+def test_numbers_of_the_metadata(name: str, number: int) -> None:
+    """Nor does a number in the place of one, whose digits have no end."""
+    observation = observed(**{name: number})
+    texts = (observation.name, *observation.clues, *observation.trace, observation.version)
+
+    assert all(len(text) <= MAX_TEXT for text in texts if isinstance(text, str))
+
+
 ODD = f"a\0{'x' * 3_000}"
 
 

@@ -11,7 +11,6 @@ import pytest
 from calls import NO_DEFAULTS, a_call, observed
 from langfuse_otel._litellm.call import read_call
 from langfuse_otel._litellm.trace import (
-    MAX_NAME,
     documented_of,
     prompt_from,
     prompt_of,
@@ -57,9 +56,8 @@ def test_all_fields() -> None:
         ({"trace_public": "no"}, Defaults(), TraceFields()),
         ({"trace_metadata": "said"}, Defaults(), TraceFields(metadata='{"trace_metadata":"said"}')),
         ({"trace_metadata": {}}, Defaults(), TraceFields()),
-        ({"trace_name": 10**2_000}, Defaults(), TraceFields(str(10**2_000)[:MAX_NAME])),
     ],
-    ids=["release", "own-release", "private", "text", "empty", "long-name"],
+    ids=["release", "own-release", "private", "text", "empty"],
 )
 def test_fields(metadata: dict[str, Any], defaults: Defaults, expected: TraceFields) -> None:
     """What is not said comes from the settings, or is absent."""

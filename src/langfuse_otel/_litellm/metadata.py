@@ -30,7 +30,7 @@ from langfuse_otel._litellm.names import (
     is_foreign,
     litellms_in,
 )
-from langfuse_otel._text import json_text
+from langfuse_otel._text import MAX_EXACT_INTEGER, digits, json_text
 from langfuse_otel._values import UNCHANGEABLE, mapping_of
 
 # Fields that say the same thing in several ways: of those the operator's alone count.
@@ -101,6 +101,8 @@ def _short(value: Any) -> Any:
     """A value as large as it may be; what is no JSON is there as it will be shown."""
     if isinstance(value, str):
         return short_text(value)
+    if isinstance(value, int) and abs(value) > MAX_EXACT_INTEGER:
+        return short_text(digits(value))
     if isinstance(value, UNCHANGEABLE):
         return value
     text = value.text if isinstance(value, Held) else json_text(value)

@@ -21,7 +21,6 @@ from langfuse_otel._litellm.limits import storable
 from langfuse_otel._litellm.names import MODEL_GROUP
 from langfuse_otel._litellm.redaction import Hidden, hidden_of
 from langfuse_otel._litellm.trace import (
-    MAX_NAME,
     documented_of,
     prompt_of,
     trace_fields,
@@ -62,7 +61,7 @@ def observation_from(taken: Snapshot, ambient: Parent | None, defaults: Defaults
     counts = kind.has_usage and not call.failed
     usage = usage_of(part(call.response, "usage")) if counts else None
     return Observation(
-        name=(call.text("generation_name") or default_name(call.kwargs))[:MAX_NAME],
+        name=call.text("generation_name") or default_name(call.kwargs),
         type=kind.type,
         started_ns=taken.started_ns,
         ended_ns=taken.ended_ns,

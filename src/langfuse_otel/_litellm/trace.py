@@ -14,7 +14,6 @@ from langfuse_otel._values import is_true, mapping_of, part, text_of, texts_of
 if TYPE_CHECKING:
     from langfuse_otel._litellm.call import Call
 
-MAX_NAME = 1_000
 # Langfuse counts versions of prompts in 32 bits.
 MAX_VERSION = 2**31 - 1
 _VERSION = re.compile(r"\s*\d{1,10}\s*")
@@ -68,7 +67,7 @@ def trace_fields(
     """All fields of the trace; of a continued trace only those that it should change."""
     trace_metadata = call.fields.get("trace_metadata")
     fields = TraceFields(
-        name=(call.text("trace_name") or "")[:MAX_NAME] or None,
+        name=call.text("trace_name"),
         user_id=_user_id(call, defaults),
         session_id=call.text("session_id"),
         tags=texts_of(call.fields.get("tags")),
