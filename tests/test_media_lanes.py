@@ -241,7 +241,7 @@ def test_drop_oldest() -> None:
     assert len(uploads) == len(under_way)
     uploads.postponed(under_way[2], 9.0)
     assert uploads.drop_oldest()
-    assert under_way[2].bearers[0].markers == {medium(2).reference: medium(2).marker}
+    assert under_way[2].spans[0].markers == {medium(2).reference: medium(2).marker}
 
 
 def test_clear() -> None:

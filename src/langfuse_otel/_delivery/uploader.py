@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from langfuse_otel._delivery.lanes import Batch
     from langfuse_otel._delivery.sender import Outcome, Rejected, Sender
-    from langfuse_otel._delivery.uploads import Bearer, Upload
+    from langfuse_otel._delivery.uploads import Upload, WaitingSpan
     from langfuse_otel._delivery.work import Work
     from langfuse_otel._destination import Destination
     from langfuse_otel._spans.otlp import Part
@@ -98,15 +98,15 @@ class Uploader:
         Returns whether there were any, for then there may be nothing left to do.
         """
         with self._work.changed:
-            bearers = self._work.backlog.uploads.take_settled()
-        for bearer in bearers:
-            self._let_go(bearer)
-        return bool(bearers)
+            spans = self._work.backlog.uploads.take_settled()
+        for span in spans:
+            self._let_go(span)
+        return bool(spans)
 
-    def _let_go(self, bearer: Bearer) -> None:
-        batches = self._marked(bearer) if bearer.markers else []
+    def _let_go(self, span: WaitingSpan) -> None:
+        batches = self._marked(span) if span.markers else []
         self._store(batches)
-        self._work.book(lambda backlog: backlog.settle(bearer.number, batches))
+        self._work.book(lambda backlog: backlog.settle(span.number, batches))
 
     def _book(self, upload: Upload, outcome: Outcome) -> str | None:
         """Return what to say of it, if anything."""
@@ -130,10 +130,10 @@ class Uploader:
         is_of_these = outcome.status in OF_THESE_MEDIA
         return None if is_of_these else self._work.clock() + REFUSED_FOR_S
 
-    def _marked(self, bearer: Bearer) -> list[Batch]:
+    def _marked(self, span: WaitingSpan) -> list[Batch]:
         try:
-            part = fitting(bearer.encode_with(bearer.markers), self._work.limits)
+            part = fitting(span.encode_with(span.markers), self._work.limits)
         except Exception as error:  # noqa: BLE001 - it was sent once, and stays as it is
             log.warning("langfuse-otel: a span cannot be marked: %s", type(error).__name__)
             return []
-        return packed(bearer.destination, [part], bearer.number, self._work.limits)
+        return packed(span.destination, [part], span.number, self._work.limits)

@@ -1,8 +1,9 @@
 """Media on their way to Langfuse, beside the spans that refer to them: the state, without I/O.
 
-Langfuse's id of media follows from their hash, so a span goes at once, with the reference. A
-`Bearer` remembers it until all its media are there. Where some never will be, the span is sent once
-more under the same ids, for Langfuse keeps the later one, with a marker in place of the reference.
+Langfuse computes the id of media from their hash, so a span can refer to media before they are there,
+and is sent at once. A `WaitingSpan` stands for it until all its media are there. If some never will be,
+the span is sent once more, with markers in place of their references: Langfuse keeps the later of two
+spans with the same ids.
 """
 
 from __future__ import annotations
@@ -34,11 +35,15 @@ REFUSED_FOR_S = 300.0
 
 
 @dataclass(eq=False, slots=True)
-class Bearer:
-    """A span that refers to media, some of which are on their way.
+class WaitingSpan:
+    """A span that was sent with references to media, some of which are still on their way.
 
-    `number` is that of the oldest span which was encoded with it, `waiting` the references to what
-    is on its way, `markers` what to write in place of those to what will never be there.
+    Attributes:
+        number: of the oldest span that was encoded together with it; see `Batch.number`.
+        size: about how many bytes `encode_with` holds.
+        encode_with: encodes the span once more, with other texts in place of its references.
+        waiting: the references whose media are on their way.
+        markers: of media that will never be there, what to write in place of each reference.
     """
 
     destination: Destination
@@ -62,7 +67,7 @@ class Upload:
     trace_id: str
     observation_id: str
     field_name: str
-    bearers: list[Bearer] = field(default_factory=list)
+    spans: list[WaitingSpan] = field(default_factory=list)
     errors: int = 0
     is_stored: bool = False
     is_in_flight: bool = False
@@ -93,7 +98,7 @@ class Uploads:
 
     def __init__(self) -> None:
         self.bytes = 0
-        self.settled: deque[Bearer] = deque()
+        self.settled: deque[WaitingSpan] = deque()
         self._pending: dict[Key, Upload] = {}
         self._done: Newest[Key, float] = Newest()
         self._lanes: dict[Destination, _Lane] = {}
@@ -112,16 +117,16 @@ class Uploads:
     ) -> bool:
         """Let the media of one span wait; return whether there are any that are not there yet."""
         given = attachments
-        bearer = Bearer(destination, number, given.size, given.encode_with)
+        span = WaitingSpan(destination, number, given.size, given.encode_with)
         for use in given.uses:
             upload = Upload(
                 destination, use.medium, given.trace_id, given.observation_id, use.field
             )
             if self._done.get(upload.key, now) <= now:
-                self._wait(self._pending.get(upload.key) or self._begun(upload), bearer)
-        if bearer.waiting:
-            self.bytes += bearer.size
-        return bool(bearer.waiting)
+                self._wait(self._pending.get(upload.key) or self._begun(upload), span)
+        if span.waiting:
+            self.bytes += span.size
+        return bool(span.waiting)
 
     def start(self, now: float) -> Iterator[Upload]:
         """Yield the uploads that may go now."""
@@ -185,7 +190,7 @@ class Uploads:
             self._fail(oldest)
         return oldest is not None
 
-    def take_settled(self) -> list[Bearer]:
+    def take_settled(self) -> list[WaitingSpan]:
         """Take in hand the spans none of whose media are on their way any more."""
         settled = list(self.settled)
         self.settled.clear()
@@ -207,9 +212,9 @@ class Uploads:
         self.bytes += len(upload.medium.content)
         return upload
 
-    def _wait(self, upload: Upload, bearer: Bearer) -> None:
-        bearer.waiting.add(upload.medium.reference)
-        upload.bearers.append(bearer)
+    def _wait(self, upload: Upload, span: WaitingSpan) -> None:
+        span.waiting.add(upload.medium.reference)
+        upload.spans.append(span)
 
     def _may_start(self, lane: _Lane, now: float) -> bool:
         has_slot = self._in_flight < MAX_IN_FLIGHT and lane.in_flight < MAX_WINDOW
@@ -223,19 +228,19 @@ class Uploads:
         return lane
 
     def _fail(self, upload: Upload) -> None:
-        for bearer in upload.bearers:
-            bearer.markers[upload.medium.reference] = upload.medium.marker
+        for span in upload.spans:
+            span.markers[upload.medium.reference] = upload.medium.marker
         self._end(upload)
 
     def _end(self, upload: Upload) -> None:
         """It waits no longer, nor do spans of which it was the last."""
         del self._pending[upload.key]
         self.bytes -= len(upload.medium.content)
-        for bearer in upload.bearers:
-            bearer.waiting.discard(upload.medium.reference)
-            if not bearer.waiting:
-                self.bytes -= bearer.size
-                self.settled.append(bearer)
+        for span in upload.spans:
+            span.waiting.discard(upload.medium.reference)
+            if not span.waiting:
+                self.bytes -= span.size
+                self.settled.append(span)
         lane = self._lanes.pop(upload.destination)
         if lane.waiting or lane.in_flight:
             self._lanes[upload.destination] = lane  # behind the others: they take turns
