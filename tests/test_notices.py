@@ -79,10 +79,10 @@ def test_first_minute(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
 def test_bounded(
     clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So many causes are remembered, and the oldest forgotten."""
+    """So many causes are remembered; the one that did not come for longest is forgotten."""
     monkeypatch.setattr(module, "MAX_CAUSES", 2)
     notices = Notices(clock)
-    for where in "ababca":
+    for where in "abacab":
         notices.warn(where, "HTTP 500", "x")
 
-    assert [message[15] for message in caplog.messages] == ["a", "b", "c", "a"]
+    assert [message[15] for message in caplog.messages] == ["a", "b", "c", "b"]

@@ -9,6 +9,8 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
+from langfuse_otel._newest import Newest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -58,7 +60,7 @@ class Notices:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.RLock()
-        self._last: dict[tuple[str, ...], tuple[float, int]] = {}
+        self._last: Newest[tuple[str, ...], tuple[float, int]] = Newest(MAX_CAUSES)
 
     def warn(self, where: str, reason: str, what: str) -> None:
         """Log that for this `reason` this happened (`what`) `where`, unless it was said lately."""
@@ -67,9 +69,7 @@ class Notices:
             now = self._clock()
             at, unsaid = self._last.get(key, (-EVERY_S, 0))
             is_due = now - at >= EVERY_S
-            self._last[key] = (now, 0) if is_due else (at, unsaid + 1)
-            if len(self._last) > MAX_CAUSES:
-                del self._last[next(iter(self._last))]
+            self._last.put(key, (now, 0) if is_due else (at, unsaid + 1))
         if is_due:
             log.warning(
                 "langfuse-otel: %s%s: %s%s.%s",
