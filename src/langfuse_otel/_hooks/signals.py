@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     Deliver = Callable[[asyncio.AbstractEventLoop | None], None]
 
-# What stood before ours, None while ours does not stand.
-_previous: Any = None
+# Whether our handler stands before the one that was there.
+_is_installed = False
 
 # Python's own, for which ours stands from the first SIGTERM on.
 _raise_signal = signal.raise_signal
@@ -34,16 +34,18 @@ def install(hasten: Callable[[], None], deliver: Deliver, timeout_s: float) -> N
             that the signal came upon, None without one.
         timeout_s: the default action waits for it no longer than this.
     """
-    global _previous  # noqa: PLW0603 - there is one handler in a process
-    if _previous is not None or threading.current_thread() is not threading.main_thread():
+    global _is_installed  # noqa: PLW0603 - there is one handler in a process
+    if _is_installed or threading.current_thread() is not threading.main_thread():
         return
     found = signal.getsignal(signal.SIGTERM)
     if found is signal.SIG_DFL:
-        _previous = found
-        signal.signal(signal.SIGTERM, _before_default(deliver, timeout_s))
+        handler = _before_default(deliver, timeout_s)
     elif callable(found):
-        _previous = found
-        signal.signal(signal.SIGTERM, _before(found, hasten))
+        handler = _before(found, hasten)
+    else:
+        return
+    _is_installed = True
+    signal.signal(signal.SIGTERM, handler)
 
 
 def release() -> None:
