@@ -243,7 +243,6 @@ class Worker:
             self._book_postponed(batch, outcome)
         else:
             pieces = self._pieces(batch, body, outcome)
-            self._shelf.store(pieces)
             if pieces:
                 self._book_divided(batch, pieces)
             else:
@@ -268,6 +267,7 @@ class Worker:
         self._warn(batch, outcome.reason, "it will be tried again")
 
     def _book_divided(self, batch: Batch, pieces: Sequence[Batch]) -> None:
+        self._shelf.store(pieces)
         self._work.book(lambda backlog: backlog.divided(batch, pieces))
         self._shelf.forget(batch)
 
