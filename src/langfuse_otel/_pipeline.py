@@ -47,11 +47,11 @@ _remembering = open_in_child(threading.RLock())
 def defaults_of(settings: Settings) -> Defaults:
     """Return what the settings say of every observation."""
     return Defaults(
-        names_of(settings.user_from),
-        environment_of(settings),
-        settings.release,
-        settings.ignore_context_propagation,
-        settings.trust_request_metadata,
+        user_from=names_of(settings.user_from),
+        environment=environment_of(settings),
+        release=settings.release,
+        ignores_context=settings.ignore_context_propagation,
+        trusts_requests=settings.trust_request_metadata,
     )
 
 

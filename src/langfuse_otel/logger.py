@@ -207,14 +207,12 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         stream = streams.finished(call_id_of(kwargs), self._left) if kwargs.get("stream") else None
         is_unread = stream is not None and not stream.is_complete
         was_left = is_cut_short(kwargs) or (is_unread and is_proxied(kwargs))
-
         finish = unread_observation_of if was_left else None
         answer = stream.told_apart(response) if stream else response
         self._export(kwargs, answer, started, ended, finish)
 
     def _failed(self, kwargs: Mapping[str, Any], started: object, ended: object) -> None:
         stream = streams.finished(call_id_of(kwargs), self._left)
-
         said = stream.answer() if stream else None
         self._export(kwargs, None, started, ended, said=said)
 

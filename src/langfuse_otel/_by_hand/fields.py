@@ -143,7 +143,7 @@ def usage_from(given: object) -> dict[str, int] | None:
     counts = members(given)
     if _PROVIDERS_COUNTS & counts.keys():
         return usage_of(given)
-    return {str(name): tokens(counts, name) for name in counts if tokens(counts, name)} or None
+    return {str(name): count for name in counts if (count := tokens(counts, name))} or None
 
 
 def _is_end(error: object) -> bool:
