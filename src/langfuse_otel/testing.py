@@ -21,6 +21,7 @@ import threading
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -185,12 +186,12 @@ class Collector:
         """Decide about one request and keep what it brings, or the status it is refused with."""
         with self._changed:
             answer = self._answers.popleft() if self._answers else self._verdict(path, headers)
-            if answer.status == 200:  # noqa: PLR2004
+            if answer.status == HTTPStatus.OK:
                 try:
                     self._keep(path, headers, _decompressed(body, headers))
                 except (DecodeError, OSError, EOFError, ValueError):
                     answer = Answer(400)
-            if answer.status != 200:  # noqa: PLR2004
+            if answer.status != HTTPStatus.OK:
                 self.refused.append(answer.status)
             self._changed.notify_all()
             return answer
@@ -325,7 +326,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._respond(*self.server.collector._take_media(*given), {})  # noqa: SLF001
             return
         answer = self.server.collector._take(self.path, headers, body)  # noqa: SLF001
-        said = {} if answer.status == 200 else {"message": "refused"}  # noqa: PLR2004
+        said = {} if answer.status == HTTPStatus.OK else {"message": "refused"}
         self._respond(answer.status, said, answer.headers)
 
     def do_PUT(self) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 from dataclasses import replace
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -166,7 +167,7 @@ def _steps(settings: Settings, destination: Destination) -> list[tuple[str, Call
 def _health(settings: Settings, destination: Destination) -> Finding:
     url = f"{destination.host}/api/public/health"
     status, answer = get(url, destination, settings.timeout)
-    if status == 200 and isinstance(answer, dict) and answer.get("status") == "OK":  # noqa: PLR2004
+    if status == HTTPStatus.OK and isinstance(answer, dict) and answer.get("status") == "OK":
         return Finding("health", good=True, text=f"Langfuse{_version(answer.get('version'))} is OK")
     return Finding(
         "health",
@@ -181,7 +182,7 @@ def _address_cure(settings: Settings, destination: Destination) -> str:
     parts = urlsplit(destination.host)
     root = f"{parts.scheme}://{parts.netloc}"
     status, answer = get(f"{root}/api/public/health", destination, settings.timeout)
-    if parts.path and status == 200 and isinstance(answer, dict):  # noqa: PLR2004
+    if parts.path and status == HTTPStatus.OK and isinstance(answer, dict):
         return f"Langfuse is at {root}: leave the path out."
     return (
         "The host should be the address of the Langfuse page, without /api/public/otel; "
@@ -191,12 +192,12 @@ def _address_cure(settings: Settings, destination: Destination) -> str:
 
 def _credentials(settings: Settings, destination: Destination) -> Finding:
     status, found = projects(destination, settings.timeout)
-    if status == 200:  # noqa: PLR2004
+    if status == HTTPStatus.OK:
         names = ", ".join(str(project.get("name")) for project in found)
         return Finding(
             "credentials", good=True, text=f"the keys open the project {names or 'they belong to'}"
         )
-    if status == 401:  # noqa: PLR2004
+    if status == HTTPStatus.UNAUTHORIZED:
         return Finding(
             "credentials",
             good=False,
@@ -216,7 +217,7 @@ def _keys_cure(settings: Settings, destination: Destination) -> str:
     others = [region for region in REGIONS if region != destination.host]
     for other in others if destination.host in REGIONS else ():
         status, _ = projects(replace(destination, traces_url=other + TRACES_PATH), settings.timeout)
-        if status == 200:  # noqa: PLR2004
+        if status == HTTPStatus.OK:
             return f"They are of another region: set LANGFUSE_OTEL_HOST={other}."
     return "Copy both keys again from the project's settings; they belong to this host and project."
 
@@ -263,7 +264,7 @@ def _read_back(settings: Settings, destination: Destination, trace_id: str) -> F
     deadline = time.monotonic() + READ_BACK_S
     while True:
         status, _ = get(url, destination, settings.timeout)
-        if status == 200:  # noqa: PLR2004
+        if status == HTTPStatus.OK:
             return Finding("read_back", good=True, text="and can be read back")
         if time.monotonic() >= deadline:
             break
