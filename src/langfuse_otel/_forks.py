@@ -39,10 +39,11 @@ def open_in_child(lock: RLock) -> RLock:
 
 
 def work_lock() -> RLock:
-    """Return a lock for whoever is at work: while another thread holds it, a fork waits, for a while.
+    """Return a lock for a thread of ours to hold while it works: a fork waits for it, for a while.
 
-    A fork in the midst of an import would leave the child without the module for good, and any lock
-    of another library that is held there is never opened. To be let go of where its thread waits.
+    Were the process forked while that thread imports a module, the child would never get the module;
+    and a lock of another library that the thread holds would never be opened there. The thread lets
+    go of this one whenever it waits, so that forks come through.
     """
     lock = threading.RLock()
     _work_locks[id(lock)] = lock

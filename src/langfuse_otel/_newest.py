@@ -1,4 +1,4 @@
-"""What is remembered of calls, projects and media, which have no end: the newest of it."""
+"""A bounded memory: calls, projects and media have no end, so the newest of them are remembered."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class Pipeline:
             self._delivery.submit(Queued(route, len(body), encode))
 
     def _sampled(self, route: Route, taken: Finished) -> tuple[Route, Finished]:
-        """Where the call goes as one of its trace, and the call, read if that has to be known."""
+        """Return the route, or `not_sampled`; and the call, read if its trace had to be known."""
         if isinstance(route, str) or self.settings.sample_rate >= 1:
             return route, taken
         observation = taken.observe()

@@ -16,7 +16,8 @@ from pydantic_core import to_json, to_jsonable_python
 MAX_EXACT_INTEGER = 2**53
 MAX_DEPTH = 64
 
-# To look through so few objects costs less than to write them in another way.
+# Up to so many objects, to look through them and let orjson write them costs less than to let
+# pydantic-core write them.
 FEW = 128
 _HARMLESS = frozenset({bool, type(None)})
 
@@ -45,7 +46,10 @@ def plain_text(value: object) -> str:
 
 
 def _odd_text(value: object) -> str:
-    """Not by orjson (3.13), which no list may lose items to another thread while it asks an object."""
+    """Not by orjson (3.13): while it asks an object, another thread may shorten a list that it reads.
+
+    That ends the process.
+    """
     try:
         text = to_json(
             value,

@@ -32,7 +32,7 @@ class StatsCollector:
     """
 
     def describe(self) -> Iterator[Metric]:
-        """Return what can come, so that a registry need not read the counts to know."""
+        """Return what `collect` does: by its names a registry knows that it has these already."""
         return self.collect()
 
     def collect(self) -> Iterator[Metric]:

@@ -10,7 +10,7 @@ from langfuse_otel._console.report import Finding
 
 
 def name_finding(url: str) -> Finding:
-    """Take an address, give whether its host has one of the network's."""
+    """Return whether the host in an address has a network address."""
     host = urlsplit(url).hostname or ""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
@@ -25,7 +25,7 @@ def name_finding(url: str) -> Finding:
 
 
 def connection_finding(url: str, proxy: str | None, timeout_s: float) -> Finding:
-    """Take an address, give whether the server listens, or the HTTP proxy that leads to it."""
+    """Return whether the server at an address listens, or the HTTP proxy that leads to it."""
     parts = urlsplit(proxy or url)
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)

@@ -43,7 +43,7 @@ MAX_CLOCK_S = 60.0
 
 
 def diagnosis(show: Callable[[str], None]) -> Iterator[Record]:
-    """Give what was resolved and where it came from, then what the server says to it.
+    """Yield what was resolved and where it came from, then what the server says to it.
 
     Args:
         show: is told what is being done, and the empty text when that is over.
@@ -70,7 +70,7 @@ def _withheld(settings: Settings) -> Iterator[str]:
 
 
 def litellm_findings(show: Callable[[str], None]) -> Iterator[Finding]:
-    """Give whether LiteLLM is none too old, and its name `langfuse_otel` leads to this library.
+    """Yield whether LiteLLM is new enough, and its name `langfuse_otel` leads to this library.
 
     Args:
         show: as above.
@@ -142,7 +142,7 @@ def _chosen_by(settings: Settings, destination: Destination) -> str:
 
 
 def _steps(settings: Settings, destination: Destination) -> list[tuple[str, Callable[[], Finding]]]:
-    """Give what each step does, and the step."""
+    """Return the steps in their order, each with what it is doing."""
     trace_id = f"{time.time_ns():032x}"
     proxy = proxy_of(destination.traces_url)
     way = [

@@ -24,12 +24,10 @@ _COLORS: Final = {"dropped": "red", "ignored": "yellow", "changed": "cyan"}
 
 
 def lint_bytes(content: bytes) -> list[LintWarning]:
-    """
-    Take an OTLP request for traces, protobuf or JSON, gzip or not, give what Langfuse would not keep.
+    """Return what Langfuse would not keep of an OTLP request: protobuf or JSON, gzip or not.
 
     Raises:
         ValueError: Langfuse would refuse or lose the whole request; the text says why.
-
     """
     try:
         return lint(spans_in(content))
@@ -38,12 +36,10 @@ def lint_bytes(content: bytes) -> list[LintWarning]:
 
 
 def spans_in(content: bytes) -> tuple[ReceivedSpan, ...]:
-    """
-    Take an OTLP request as above, give its spans.
+    """Return the spans of such a request.
 
     Raises:
-        ValueError: As above.
-
+        ValueError: as above.
     """
     try:
         plain = decompressed(content)
@@ -58,13 +54,13 @@ def spans_in(content: bytes) -> tuple[ReceivedSpan, ...]:
 
 
 def text_of(warnings: list[LintWarning]) -> str:
-    """Take warnings, give a line for each, or one that says that there is none."""
+    """Return a line for each warning, or one that says that there is none."""
     lines = [f"{_painted(warning.effect)}  {escaped(str(warning))}" for warning in warnings]
     return "\n".join(lines) or "Langfuse keeps everything as it was sent."
 
 
 def json_of(warnings: list[LintWarning]) -> str:
-    """Take warnings, give one JSON object, for machines; `docs/cli.md` shows its shape."""
+    """Return warnings as one JSON object; `docs/cli.md` shows its shape."""
     found = [dataclasses.asdict(warning) for warning in warnings]
     return json.dumps({"ok": not found, "warnings": found}, indent=2)
 

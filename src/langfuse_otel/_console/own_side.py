@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def mask_finding(settings: Settings) -> Finding:
-    """Give whether the mask that the settings name can be imported."""
+    """Return whether the mask that the settings name can be imported."""
     try:
         named_mask(settings.mask)
     except ValueError as error:
@@ -28,7 +28,7 @@ def mask_finding(settings: Settings) -> Finding:
 
 
 def spool_finding(settings: Settings) -> Finding:
-    """Give whether the spool can be opened, as a process does; what holds nothing leaves nothing."""
+    """Return whether the spool can be opened, as a process does; what holds nothing leaves nothing."""
     try:
         folder = Path(settings.spool_dir or "").expanduser().absolute()
         spool = Spool(folder, settings.spool_max_bytes)

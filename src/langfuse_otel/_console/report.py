@@ -61,12 +61,12 @@ Record: TypeAlias = "Resolved | Note | Finding"
 
 
 def is_well(records: Iterable[Record]) -> bool:
-    """Take a report, tell whether it has no problem."""
+    """Whether a report has no problem."""
     return all(record.good for record in records if isinstance(record, Finding))
 
 
 def text_of(record: Record) -> str:
-    """Take a record, give its line, and below it what to do."""
+    """Return the line of a record, and below it what to do."""
     if isinstance(record, Resolved):
         label = record.name.replace("_", " ")
         return _line(label, f"{record.value} ({record.source})")
@@ -79,7 +79,7 @@ def text_of(record: Record) -> str:
 
 
 def json_of(records: Iterable[Record]) -> str:
-    """Take a report, give it as one JSON object; `docs/cli.md` shows its shape."""
+    """Return a report as one JSON object; `docs/cli.md` shows its shape."""
     kinds: dict[type[Record], list[Record]] = {Resolved: [], Note: [], Finding: []}
     for record in records:
         kinds[type(record)].append(record)

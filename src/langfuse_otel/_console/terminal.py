@@ -27,7 +27,7 @@ def echo(text: str) -> None:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Give what says on the terminal what is being done; nothing is shown where there is none.
+    """Yield a function that shows on the terminal what is being done, if there is a terminal.
 
     Each text takes the place of the one before, and the empty one of all: say that before printing.
     The texts go to the standard error, so that the standard output is the result alone.

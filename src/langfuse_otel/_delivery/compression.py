@@ -18,7 +18,7 @@ _GZIP_FORMAT = 31
 
 
 def compressed(*pieces: bytes) -> bytes:
-    """Return the pieces of a body as gzip, level 1; without the time, so that equals stay equal."""
+    """Return the pieces of a body as gzip, level 1, with no time in it: equal bodies stay equal."""
     compressor = compressobj(1, zlib.DEFLATED, _GZIP_FORMAT)
     return b"".join([*map(compressor.compress, pieces), compressor.flush()])
 

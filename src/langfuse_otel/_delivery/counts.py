@@ -48,17 +48,28 @@ class MediaStats:
 class Stats:
     """A moment's count: `created == sent + queued + spooled + sum(dropped.values())`.
 
-    `spooled` are on disk and not delivered yet; `recovered` says how many of the created came from
-    what an earlier process left there. `dropped` counts by reason: `not_sampled`, `no_destination`,
-    `incomplete_credentials` and `host_not_allowed` (of calls that name a project themselves),
-    `unreadable` (LiteLLM's data, or a span for a filter), `unencodable`, `queue_full`, `spool_full`, `spool_lost` (its file
-    is gone), `set_aside` (of an earlier process, for `langfuse-otel drain`), `rejected`, `too_large`,
-    `shutdown`. `retries` counts requests to be sent again,
-    `bytes_sent` the bodies of those that were taken, `spool_errors` batches that the disk did not
-    take. `destinations` has the same by traces URL and public key. Spans that were sent once more
-    because their media could not be uploaded (`media.repeated`) are among the created and sent.
-    `mask_failures` counts fields that were replaced, for a mask function failed at them. Scores count
-    as spans do; among `destinations` they are those with the address of Langfuse's scores API.
+    Scores count as spans do.
+
+    Attributes:
+        created: all, also those that were sent once more because their media could not be uploaded
+            (`media.repeated`).
+        sent: those that Langfuse has.
+        queued: in memory, and not delivered yet.
+        spooled: on disk, and not delivered yet.
+        recovered: how many of the created came from what an earlier process left on disk.
+        retries: requests to be sent again.
+        bytes_sent: the bodies of the requests that were taken.
+        spool_errors: batches that the disk did not take.
+        mask_failures: fields that were replaced, since a mask function failed at them.
+        dropped: by reason: `not_sampled`, `no_destination`, `incomplete_credentials` and
+            `host_not_allowed` (of calls that name a project themselves), `unreadable` (LiteLLM's
+            data, or a span for a filter), `unencodable`, `queue_full`, `spool_full`, `spool_lost`
+            (its file is gone), `set_aside` (of an earlier process, for `langfuse-otel drain`),
+            `rejected`, `too_large`, `shutdown`.
+        last_error: why a request was last not taken, or spans were dropped.
+        destinations: the same by address and public key; scores have the address of Langfuse's
+            scores API.
+        media: what became of media.
     """
 
     created: int = 0

@@ -176,7 +176,7 @@ class Uploads:
         self._returned(upload).waiting.appendleft(upload)
 
     def failed(self, upload: Upload, refused_until: float | None) -> None:
-        """They will never be there. Until then the destination takes no others, either."""
+        """They will never be there; until `refused_until` their destination gets no others."""
         self._returned(upload)
         if refused_until is not None:
             self._refused.put(upload.destination, refused_until)

@@ -111,7 +111,7 @@ def _function(repeat: Callable[..., Any], named: Mapping[str, Any]) -> Callable[
 
 
 def _repeated_call(named: Mapping[str, Any], callbacks: str) -> Any:
-    """Return the call whose first attempt has just failed, that one reported; None to leave it."""
+    """Report the attempt that has just failed first, and return its call; None to leave it."""
     call, error = named.get("litellm_logging_obj"), sys.exc_info()[1]
     if call is None or error is None or "langfuse_otel.logger" not in sys.modules or _is_internal():
         return None

@@ -36,8 +36,9 @@ GRACE_S = 2.0
 # Calls that were announced and of which nothing was heard since; the oldest are forgotten.
 MAX_EXPECTED = 10_000
 
-# LiteLLM's dictionary about a call may lead to the stream object, through the answer or through the
-# traceback of an earlier attempt: who holds the one keeps the other, so the stream object alone does.
+# What is known of a stream is held by the stream object alone. LiteLLM's dictionary about the call is
+# part of it, and that may refer to the stream object, through the answer or the traceback of an earlier
+# attempt: held here, it would keep the stream object alive, and nobody would see that it was dropped.
 _open: WeakValueDictionary[str, Stream] = WeakValueDictionary()
 _ended: dict[str, Stream] = {}
 _expected: dict[str, list[Export]] = {}

@@ -36,12 +36,12 @@ class Call(NamedTuple):
 
 
 def has_failed(kwargs: Mapping[str, Any], response: object) -> bool:
-    """Whether the call did; without a response it did."""
+    """Whether the call failed; one without a response did."""
     return response is None or _payload(kwargs).get("status") == "failure"
 
 
 def read_call(kwargs: Mapping[str, Any], response: object) -> Call:
-    """Return the call that LiteLLM's dictionary and response are about; None: it failed."""
+    """Return the call that LiteLLM's dictionary and response are about; `response` is None if it failed."""
     params = mapping_of(kwargs.get("litellm_params"))
     failed = has_failed(kwargs, response)
     payload = _with_identity(_payload(kwargs), params)

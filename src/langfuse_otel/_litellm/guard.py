@@ -24,7 +24,7 @@ log = logging.getLogger("langfuse_otel")
 
 PAYLOAD = "standard_logging_object"
 
-# What every call has; a model it has not, where it is about a file, a batch or a tool.
+# What every call has. A model is not among it: calls about files, batches and tools have none.
 NEEDED = (
     "litellm_call_id",
     "litellm_params",

@@ -74,7 +74,7 @@ _AS_IT_IS = frozenset({"inherited_tags", MODEL_GROUP, "user_api_key_auth_metadat
 _PROMPTS = frozenset({"langfuse_prompt", "prompt"})
 
 
-# To make a text of fewer characters costs less than to copy what it stands in.
+# With fewer characters in it, to write content as JSON at once costs less than to copy its objects.
 LONG = 32_768
 
 
@@ -186,7 +186,7 @@ def size_of(params: Mapping[str, Any]) -> int:
 
 
 def is_object(name: str, value: object) -> bool:
-    """Whether a value of the caller's means something by being no JSON: a mask, or a prompt."""
+    """Whether a value is used as the object that it is, not as JSON: a mask, or Langfuse's prompt."""
     if name in MASKS:
         return callable(value)
     return name in _PROMPTS and not isinstance(value, (*UNCHANGEABLE, dict, list, Held))

@@ -33,14 +33,14 @@ from langfuse_otel._litellm.names import (
 from langfuse_otel._text import MAX_EXACT_INTEGER, digits, json_text
 from langfuse_otel._values import UNCHANGEABLE, mapping_of
 
-# Fields that say the same thing in several ways: of those the operator's alone count.
+# Fields that say one thing in several ways: where the operator pinned one, the caller's do not count.
 _TOGETHER = (
     frozenset({"prompt", "prompt_name", "prompt_version"}),
     frozenset({"version", "trace_version"}),
     frozenset({"trace_id", "existing_trace_id"}),
 )
 
-# What decides where a call belongs, and what says of key and team whether it may.
+# What decides where a call belongs.
 _DECIDING = (
     "trace_id",
     "existing_trace_id",
@@ -49,6 +49,7 @@ _DECIDING = (
     "ignore_context_propagation",
 )
 REQUESTS_OWN = frozenset({*_DECIDING, *(PREFIX + name for name in _DECIDING)})
+# And what the operator settled about that, for key and team.
 _DECISIVE = REQUESTS_OWN | KNOWN | {"inherited_tags"}
 
 

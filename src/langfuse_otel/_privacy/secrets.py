@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 IN_PLACE = "[credential]"
 
-# What shorter values are is no secret, and stands in many a text.
+# A shorter value is hardly a secret, and may stand in a text by chance.
 SHORTEST = 8
 
 _NAME = re.compile(

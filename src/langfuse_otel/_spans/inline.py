@@ -66,7 +66,7 @@ class Shape:
         key: where it holds it.
         under: the keys that the object itself may stand under.
         types: what its `type` may be.
-        is_named: it gives a content type beside.
+        is_named: it has a content type beside the base64.
     """
 
     key: str

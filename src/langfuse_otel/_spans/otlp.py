@@ -77,7 +77,7 @@ def request_of(parts: Iterable[Part]) -> bytes:
 
 
 def request_pieces(parts: Iterable[Part]) -> Iterator[bytes]:
-    """Yield it piece by piece, each span as it is."""
+    """Yield the same body in pieces, to be joined or compressed: no span is copied for that."""
     resources: dict[bytes, dict[bytes, list[bytes]]] = {}
     for part in parts:
         resources.setdefault(part.resource, {}).setdefault(part.scope, [part.scope]).append(
@@ -140,13 +140,13 @@ def span(
     """Return one span of kind CLIENT as a field of its scope.
 
     Args:
-        trace_id: 16 bytes as an integer; span_id, parent_id: 8 bytes.
-        span_id: see above.
-        parent_id: in another process as far as anyone knows; None for a root.
+        trace_id: 16 bytes as an integer.
+        span_id: 8 bytes as an integer.
+        parent_id: as `span_id`; None for a root. A parent is marked as remote, which it may be.
         name: the span's name.
-        started_ns: nanoseconds since the epoch, as `ended_ns`.
-        ended_ns: see above.
-        attributes: none of them None.
+        started_ns: nanoseconds since the epoch.
+        ended_ns: as `started_ns`.
+        attributes: their values by their names; no value is None.
         error: the text of an error status; None leaves the status unset.
     """
     flags = HAS_IS_REMOTE if parent_id is None else HAS_IS_REMOTE | IS_REMOTE
