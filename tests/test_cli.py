@@ -466,11 +466,21 @@ def test_colors(variables: dict[str, str], *, is_colored: bool) -> None:
     assert ("\x1b[31m" in shown) == is_colored
 
 
+# What a shell may set for other programs, and would keep the demo from arriving as it is made.
+OTHERS = {
+    "LANGFUSE_TRACING_ENABLED": "false",
+    "LANGFUSE_OTEL_ENDPOINT": "http://x",
+    "LANGFUSE_OTEL_CAPTURE_CONTENT": "false",
+    "LANGFUSE_OTEL_MASK": "json:dumps",
+    "LANGFUSE_OTEL_USER_FROM": "key_user",
+}
+
+
 def test_demo() -> None:
     """The demo makes its calls, shows their trees, and is content only if all arrived."""
     run = subprocess.run(
         [COMMAND, "demo"],
-        env=environment(None, LANGFUSE_TRACING_ENABLED="false", LANGFUSE_OTEL_ENDPOINT="http://x"),
+        env=environment(None, **OTHERS),
         capture_output=True,
         text=True,
         timeout=100,

@@ -115,7 +115,10 @@ def _complete(text: str, **arguments: Any) -> Any:
 
 
 def make(made: list[DemoCall], host: str, public_key: str, secret_key: str) -> bool:
-    """Make the calls and deliver them to `host`; False if they could not be delivered in time."""
+    """Make the calls and deliver them to `host`; False if they could not be delivered in time.
+
+    Whatever the shell sets for other programs: the calls are to arrive as they are made.
+    """
     litellm.suppress_debug_info = True
     logger = LangfuseOtelLogger(
         host=host,
@@ -125,6 +128,9 @@ def make(made: list[DemoCall], host: str, public_key: str, secret_key: str) -> b
         sample_rate=1.0,
         tracing_enabled=True,
         langfuse_enabled=True,
+        capture_content=True,
+        mask=lambda data, _: data,
+        user_from="metadata",
     )
     litellm.callbacks = [logger]
     for call in made:
