@@ -528,13 +528,14 @@ def test_foreign_kinds(span_of: Callable[..., ReceivedSpan]) -> None:
 
 
 def test_foreign_events(span_of: Callable[..., ReceivedSpan]) -> None:
-    """What an event of the GenAI conventions holds is shown as what was asked, or answered."""
+    """What an event of the GenAI conventions or a link holds is shown as asked, or answered."""
     shown: dict[Any, str] = {}
 
     def tell(span: Span) -> None:
         span.add_event("gen_ai.user.message", {"content": "asked"})
         span.add_event("gen_ai.choice", {"message": "answered"})
         span.add_event("checkpoint", {"note": "no content"})
+        span.add_link(span.get_span_context(), {"gen_ai.completion": "of a link", "by": "hand"})
         span.add_event(
             "gen_ai.client.inference.operation.details",
             {"gen_ai.input.messages": "all asked", "gen_ai.output.messages": "all answered"},
@@ -547,6 +548,7 @@ def test_foreign_events(span_of: Callable[..., ReceivedSpan]) -> None:
         "answered": "output",
         "all asked": "input",
         "all answered": "output",
+        "of a link": "output",
     }
 
 

@@ -155,6 +155,7 @@ def _see(span: Span, seen: Callable[[KeyValue, Content], bool]) -> None:
     """Show each attribute that holds content to `seen`, and drop those where it returns False."""
     holders: list[tuple[Any, Content | None]] = [(span.attributes, None)]
     holders += ((event.attributes, _content_of_event(event.name)) for event in span.events)
+    holders += ((link.attributes, None) for link in span.links)
     for attributes, of_event in holders:
         for index in reversed(range(len(attributes))):
             kind = content_of(attributes[index].key) or of_event
