@@ -56,8 +56,9 @@ def test_all_fields() -> None:
         ({"trace_public": "no"}, Defaults(), TraceFields()),
         ({"trace_metadata": "said"}, Defaults(), TraceFields(metadata='{"trace_metadata":"said"}')),
         ({"trace_metadata": {}}, Defaults(), TraceFields()),
+        ({"tags": ["b", "a", "b"]}, Defaults(), TraceFields(tags=("b", "a"))),
     ],
-    ids=["release", "own-release", "private", "text", "empty"],
+    ids=["release", "own-release", "private", "text", "empty", "tag-twice"],
 )
 def test_fields(metadata: dict[str, Any], defaults: Defaults, expected: TraceFields) -> None:
     """What is not said comes from the settings, or is absent."""

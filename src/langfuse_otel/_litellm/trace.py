@@ -70,7 +70,7 @@ def trace_fields(
         name=call.text("trace_name"),
         user_id=_user_id(call, defaults),
         session_id=call.text("session_id"),
-        tags=texts_of(call.fields.get("tags")),
+        tags=tuple(dict.fromkeys(texts_of(call.fields.get("tags")))),
         metadata=json_text(_named(trace_metadata)) if trace_metadata else None,
         release=call.text("trace_release") or defaults.release,
         public=is_true(call.fields.get("trace_public")) or None,
