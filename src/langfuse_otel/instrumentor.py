@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 class LangfuseOtelInstrumentor(BaseInstrumentor):  # type: ignore[misc]
-    """Takes LiteLLM's callback name and, where Langfuse keys are set, adds the callback itself."""
+    """Takes LiteLLM's callback name and adds the callback itself, where it has a destination.
+
+    That is Langfuse keys, or `LANGFUSE_OTEL_ENDPOINT`. An endpoint for all that speak OTLP is none:
+    the program may have set it for its own spans.
+    """
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Return nothing: LiteLLM is this library's own dependency."""
@@ -24,7 +28,8 @@ class LangfuseOtelInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     def _instrument(self, **_kwargs: Any) -> None:
         settings = read_settings()
-        if settings.enabled and settings.public_key and settings.secret_key:
+        has_keys = settings.public_key and settings.secret_key
+        if settings.enabled and (has_keys or settings.endpoint):
             wrapt.register_post_import_hook(_add_callback, "litellm")
 
     def _uninstrument(self, **_kwargs: Any) -> None:
