@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
 
+from langfuse_otel._hooks.pending import remember_callbacks
 from programs import run_program
 from routes import ANSWER, Provider
 
@@ -143,3 +145,12 @@ asyncio.run(main())
     run_alone(code, collector)
 
     assert len(collector.spans) == 2
+
+
+def test_another_worker(caplog: pytest.LogCaptureFixture) -> None:
+    """Where LiteLLM's worker is none that we know, that is said, for calls may be lost."""
+    remember_callbacks(ModuleType("logging_worker"))
+
+    [line] = caplog.messages
+    assert "LoggingWorker.enqueue" in line
+    assert "aflush()" in line

@@ -4,13 +4,14 @@ LiteLLM runs the callbacks of synchronous calls in a thread pool and those of as
 a worker task. Neither can be asked to finish through a public name (LiteLLM 1.106.2), and the
 worker forgets a callback that the end of its event loop cancels before the callback starts. So its
 `enqueue` is wrapped to remember each callback until it has run. Where a name is missing in another
-version, nothing is waited for.
+version, nothing is waited for; of `enqueue` that is said, for calls would be lost in silence.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import sys
 import threading
 import time
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     Callback = Coroutine[Any, Any, object]
     Kept = dict[int, tuple[Callback, Context]]
+
+log = logging.getLogger("langfuse_otel")
 
 POLL_S = 0.002
 MOST_BEFORE_FORK_S = 5.0
@@ -56,6 +59,11 @@ def remember_callbacks(module: ModuleType) -> None:
     """Wrap `LoggingWorker.enqueue` of LiteLLM's module, which has just been imported."""
     if hasattr(getattr(module, "LoggingWorker", None), "enqueue"):
         wrapt.wrap_function_wrapper(module, "LoggingWorker.enqueue", _enqueue)
+    else:
+        log.warning(
+            "langfuse-otel: this LiteLLM has no LoggingWorker.enqueue: asynchronous calls that end just"
+            " before their event loop may be lost. Call `await langfuse_otel.aflush()` there."
+        )
 
 
 def finish_before_fork() -> None:

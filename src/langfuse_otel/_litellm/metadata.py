@@ -5,6 +5,11 @@ What an operator pinned to a key or team wins over the metadata of the request's
 of key and team, `user_api_key_*`, into one of its two dictionaries, and takes such names out of what
 a request brings. A request's `litellm_metadata` it adds to that one, and its guardrails write there
 what they find: of it the fields are read, and nothing else.
+
+An inlet is one of the dictionaries that metadata come in. Of a request to the proxy, `known` is the
+one that says what the proxy knows of key and team, `asked` what the body said, `derived` the ids that
+LiteLLM made of something else. Fields that the operator wrote into key or team are pinned; what holds
+after that is settled. A foreign name is none of the caller's.
 """
 
 from __future__ import annotations
