@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from hashlib import sha256
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import litellm
@@ -17,46 +17,30 @@ from litellm.litellm_core_utils.redact_messages import should_redact_message_log
 from pydantic import SecretStr
 
 from langfuse_otel import _links, _process
+from langfuse_otel._ended import Announced, Ended, export
 from langfuse_otel._forks import open_in_child
-from langfuse_otel._hooks import retries, streams
+from langfuse_otel._hooks import streams
 from langfuse_otel._litellm import call_masks, pinned
-from langfuse_otel._litellm.call import call_id_of, read_call
+from langfuse_otel._litellm.call import call_id_of
 from langfuse_otel._litellm.guard import warn_of_missing
-from langfuse_otel._litellm.guardrails import guardrail_of, results_of
 from langfuse_otel._litellm.held import held_metadata
-from langfuse_otel._litellm.observation import (
-    is_cut_short,
-    observation_from,
-    unread_observation_of,
-)
-from langfuse_otel._litellm.redaction import (
-    ALL_REDACTED,
-    NOT_CAPTURED,
-    SHOWN,
-    Hidden,
-    hidden_of,
-    is_redacted,
-)
-from langfuse_otel._litellm.snapshot import snapshot_of
+from langfuse_otel._litellm.observation import is_cut_short, unread_observation_of
+from langfuse_otel._litellm.redaction import ALL_REDACTED, NOT_CAPTURED, SHOWN, Hidden, is_redacted
 from langfuse_otel._litellm.tenants import tenant_of
 from langfuse_otel._litellm.trust import is_proxied, is_unauthenticated
 from langfuse_otel._newest import Newest
 from langfuse_otel._pipeline import Pipeline
 from langfuse_otel._read_settings import read_settings
-from langfuse_otel._records import Finished, finished_of
 from langfuse_otel._spans.ambient import parent_of_call
-from langfuse_otel._spans.identity import identify
 from langfuse_otel._values import is_true
 from langfuse_otel.settings import Settings, with_secrets_hidden
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from langfuse_otel._hooks.retries import Unreported
     from langfuse_otel._hooks.streams import Stream
-    from langfuse_otel._litellm.held import Inlets
-    from langfuse_otel._litellm.tenants import Tenant
-    from langfuse_otel._records import Observation, Parent
+    from langfuse_otel._records import Observation
 
 log = logging.getLogger("langfuse_otel")
 
@@ -67,13 +51,6 @@ TRACE_HEADER = "x-langfuse-trace-id"
 
 _opening = open_in_child(threading.RLock())
 _loggers: WeakSet[LangfuseOtelLogger] = WeakSet()
-
-
-class Announced(NamedTuple):
-    """What is taken of a call when it starts: the active span, and the caller's metadata."""
-
-    ambient: Parent | None
-    metadata: Inlets | None
 
 
 class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
@@ -192,13 +169,9 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
     def log_attempt(self, attempt: Unreported) -> None:
         """Export an attempt of a repeated call that LiteLLM calls nobody back for."""
         streams.finished(call_id_of(attempt.details), self._left)
-        self._export(
-            {**attempt.details, **attempt.changes},
-            attempt.response,
-            attempt.started,
-            attempt.ended,
-            source=attempt.details,
-        )
+        kwargs = {**attempt.details, **attempt.changes}
+        times = attempt.started, attempt.ended
+        self._export(Ended(kwargs, attempt.response, *times, source=attempt.details))
 
     def _succeeded(
         self, kwargs: Mapping[str, Any], response: object, started: object, ended: object
@@ -209,12 +182,12 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         was_left = is_cut_short(kwargs) or (is_unread and is_proxied(kwargs))
         finish = unread_observation_of if was_left else None
         answer = stream.told_apart(response) if stream else response
-        self._export(kwargs, answer, started, ended, finish)
+        self._export(Ended(kwargs, answer, started, ended, finish))
 
     def _failed(self, kwargs: Mapping[str, Any], started: object, ended: object) -> None:
         stream = streams.finished(call_id_of(kwargs), self._left)
         said = stream.answer() if stream else None
-        self._export(kwargs, None, started, ended, said=said)
+        self._export(Ended(kwargs, None, started, ended, said=said))
 
     def _left(self, stream: Stream) -> None:
         """Export a stream that LiteLLM calls nobody back for."""
@@ -223,63 +196,21 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
             return observation if stream.is_complete else unread_observation_of(observation)
 
         kwargs = dict(stream.kwargs)
-        started = kwargs.get("start_time")
-        self._export(kwargs, stream.answer(), started, stream.ended, finish, source=stream.kwargs)
+        times = kwargs.get("start_time"), stream.ended
+        self._export(Ended(kwargs, stream.answer(), *times, finish, source=stream.kwargs))
 
-    def _export(
-        self,
-        kwargs: Mapping[str, Any],
-        response: object,
-        started: object,
-        ended: object,
-        finish: Callable[[Observation], Observation] | None = None,
-        *,
-        source: Mapping[str, Any] | None = None,
-        said: object = None,
-    ) -> None:
-        """Hand one finished call over. Nothing that goes wrong here may reach the caller.
-
-        What changes the observation, `finish`, is done at once, as is what failed; the rest of a
-        call is read later. `source` is LiteLLM's dictionary about the call where `kwargs` is a copy
-        that we took ourselves, `said` what a stream had said before it failed.
-        """
+    def _export(self, call: Ended) -> None:
+        """Hand one call over. Nothing that goes wrong here may reach the caller."""
         try:
-            call_id, pipeline = call_id_of(kwargs) or "", self._pipeline()
+            kwargs, call_id, pipeline = call.kwargs, call.call_id, self._pipeline()
             announced = self._open.pop(call_id, None)
             if not pipeline.settings.enabled or _is_unwanted(kwargs, pipeline.spans):
                 return
-            if source is None:
-                warn_of_missing(kwargs, response, started, ended)
+            if call.source is None:
+                warn_of_missing(kwargs, call.response, call.started, call.ended)
             trusted = pinned.of_call(call_id)
-            tenant = tenant_of(kwargs, trusted)
-            switched = self._switched(kwargs, trusted, pipeline)
-            ambient, metadata = announced or Announced(parent_of_call(), None)
-            if call_id:
-                _links.announce_late(call_id, kwargs, ambient)
-            attempt = retries.attempt_of(call_id)
-            defaults = pipeline.defaults_for(tenant)
-
-            def take() -> Finished:
-                taken = snapshot_of(
-                    kwargs,
-                    response,
-                    started,
-                    ended,
-                    attempt,
-                    metadata=metadata,
-                    switched=switched,
-                    said=said,
-                )
-                observe = partial(observation_from, taken, ambient, defaults)
-                if finish is not None or response is None:
-                    observation = observe()
-                    return finished_of(finish(observation) if finish else observation)
-                times = taken.started_ns, taken.ended_ns
-                return Finished(taken.call_id, "DEFAULT", *times, taken.size, observe)
-
-            exported = pipeline.export(take, kwargs if source is None else source, tenant)
-            if exported and "guardrails" in pipeline.spans:
-                _export_guardrails(pipeline, kwargs, exported, tenant, switched)
+            tenant, switched = tenant_of(kwargs, trusted), self._switched(kwargs, trusted, pipeline)
+            export(call, announced, tenant, switched, pipeline)
         except Exception as error:  # noqa: BLE001 - see above; the text might quote the call
             self.lose(type(error).__name__)
 
@@ -345,24 +276,6 @@ def _note_pinned(request: Mapping[str, Any]) -> None:
 
 def _is_unwanted(kwargs: Mapping[str, Any], spans: tuple[str, ...]) -> bool:
     return "unauthenticated" not in spans and is_unauthenticated(kwargs)
-
-
-def _export_guardrails(
-    pipeline: Pipeline,
-    kwargs: Mapping[str, Any],
-    exported: Finished,
-    tenant: Tenant,
-    switched: Hidden,
-) -> None:
-    observe = cache(exported.observe)
-
-    def take(number: int, result: Mapping[str, Any]) -> Finished:
-        guarded, is_quoting = observe(), not hidden_of(read_call(kwargs, None), switched)
-        identity = identify(guarded.clues)
-        return finished_of(guardrail_of(result, number, guarded, identity, is_quoting=is_quoting))
-
-    for number, result in enumerate(results_of(kwargs)):
-        pipeline.export(partial(take, number, result), result, tenant)
 
 
 class StayingLogger(LangfuseOtelLogger):
