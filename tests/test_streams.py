@@ -14,6 +14,7 @@ import litellm
 import pytest
 
 import langfuse_otel
+from langfuse_otel import _process
 from langfuse_otel._hooks import streams
 from programs import run_program
 from routes import Provider
@@ -21,6 +22,8 @@ from test_logger import acomplete, complete
 from upstream import ANSWER, Upstream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langfuse_otel.testing import Collector, ReceivedSpan
 
 TEXT = "one two three four five six seven eight nine ten"
@@ -110,8 +113,11 @@ def test_timer(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_left(span)
 
 
-def test_flush_waits_for_a_timer(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A flush takes along a left stream that is being exported by itself just then."""
+@pytest.mark.parametrize("deliver", [langfuse_otel.flush, _process.end])
+def test_a_timer_is_waited_for(
+    langfuse: Collector, monkeypatch: pytest.MonkeyPatch, deliver: Callable[[], object]
+) -> None:
+    """A flush and the end take along a left stream that is being exported by itself just then."""
     is_exporting, may_end = threading.Event(), threading.Event()
     answer = streams.Stream.answer
 
@@ -126,8 +132,10 @@ def test_flush_waits_for_a_timer(langfuse: Collector, monkeypatch: pytest.Monkey
     gc.collect()
     assert is_exporting.wait(20)
     threading.Timer(0.2, may_end.set).start()
+    deliver()
+    [span] = langfuse.spans
 
-    assert is_left(only(langfuse))
+    assert is_left(span)
 
 
 def test_read_to_the_end(langfuse: Collector) -> None:

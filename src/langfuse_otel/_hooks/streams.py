@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # LiteLLM's callback runs after the last chunk was read, when the stream object may be gone already.
 # Should it come later still, it brings the same observation id, and Langfuse keeps the later one.
 GRACE_S = 2.0
+LONGEST_EXPORT_S = 2.0
 
 # Calls that were announced and of which nothing was heard since; the oldest are forgotten.
 MAX_EXPECTED = 10_000
@@ -115,9 +116,18 @@ def finished(call_id: str | None, export: Export) -> Stream | None:
 
 
 def export_all() -> None:
-    """Export every stream that is still open; for the end of the process."""
-    for call_id in [*_open, *_ended]:
-        _export(call_id)
+    """Export every stream that is still open; for the end of the process.
+
+    One that a timer exports by now is waited for, but not for ever: a signal may have interrupted
+    that very export.
+    """
+    is_ours = _exporting.acquire(timeout=LONGEST_EXPORT_S)
+    try:
+        for call_id in [*_open, *_ended]:
+            _export(call_id)
+    finally:
+        if is_ours:
+            _exporting.release()
 
 
 def export_ended() -> None:
