@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+from litellm.litellm_core_utils import thread_pool_executor
 
 from langfuse_otel import _pipeline, _process, logger
 from langfuse_otel._by_hand import drafts
 from langfuse_otel._delivery.loop import run
 from langfuse_otel._forks import all_work_locks, work_lock
-from langfuse_otel._hooks import streams
+from langfuse_otel._hooks import pending, streams
 
 if TYPE_CHECKING:
     from langfuse_otel._forks import AnyLock
@@ -81,6 +83,24 @@ def test_a_thread_at_work() -> None:
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert lock.acquire(blocking=False)
+
+
+def test_in_a_callback() -> None:
+    """A callback in one of LiteLLM's threads that forks does not wait for its own end."""
+
+    def took_s() -> float:
+        begun = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        return time.monotonic() - begun
+
+    pool = thread_pool_executor.executor
+    pool.submit(int).result(SOON_S)  # has the pool start its thread, and know it
+    forking = pool.submit(took_s)
+
+    assert forking.result(SOON_S) < pending.MOST_BEFORE_FORK_S
 
 
 def test_a_loop_that_waits() -> None:

@@ -67,9 +67,12 @@ def remember_callbacks(module: ModuleType) -> None:
 
 
 def finish_before_fork() -> None:
-    """Wait for the callbacks in LiteLLM's threads: when they run first, they import modules."""
+    """Wait for the callbacks in LiteLLM's threads: when they run first, they import modules.
+
+    A callback that forks would wait for its own end.
+    """
     deadline = time.monotonic() + MOST_BEFORE_FORK_S
-    while not _pool_is_idle() and time.monotonic() < deadline:
+    while not (_pool_is_idle() or _in_pool()) and time.monotonic() < deadline:
         time.sleep(POLL_S)
 
 
@@ -85,7 +88,7 @@ def begin_in_child() -> None:
         _unfinished.clear()
         with suppress(Exception):  # another version's
             worker.__init__()
-    pool = _member("litellm.litellm_core_utils.thread_pool_executor", "executor")
+    pool = _pool()
     if pool is None:
         return
     for thread in getattr(pool, "_threads", ()):
@@ -231,13 +234,17 @@ def _threads_are_idle() -> bool:
 
 def _pool_is_idle() -> bool:
     """A child process has LiteLLM's pool, but none of its threads: nothing would be waited for."""
-    pool = _member("litellm.litellm_core_utils.thread_pool_executor", "executor")
+    pool = _pool()
     try:
         if not any(thread.is_alive() for thread in pool._threads):  # noqa: SLF001
             return True
         return bool(pool._pending_slots._value >= pool._max_pending_tasks)  # noqa: SLF001
     except AttributeError:
         return pool is None or pool._work_queue.empty()  # noqa: SLF001
+
+
+def _in_pool() -> bool:
+    return threading.current_thread() in getattr(_pool(), "_threads", ())
 
 
 def _worker_is_idle() -> bool:
@@ -265,6 +272,10 @@ def _apart(drain: Callable[[], None]) -> None:
         drain()
     else:
         thread.join()
+
+
+def _pool() -> Any:
+    return _member("litellm.litellm_core_utils.thread_pool_executor", "executor")
 
 
 def _worker() -> Any:
