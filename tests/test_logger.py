@@ -8,6 +8,7 @@ import gc
 import logging
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 import langfuse_otel
 from calls import ENDED, STARTED, a_call, a_response
-from langfuse_otel import LangfuseOtelLogger, _links
+from langfuse_otel import LangfuseOtelLogger, _links, _process
 from langfuse_otel._spans.identity import trace_id_of
 
 if TYPE_CHECKING:
@@ -623,6 +624,47 @@ def test_flush_in_a_running_loop(langfuse: Collector) -> None:
 
     assert asyncio.run(main())
     assert len(langfuse.spans) == 1
+
+
+def test_flush_in_a_loop_with_busy_threads(langfuse: Collector) -> None:
+    """A flush needs none of the loop's own threads, which may all be at work."""
+    is_flushed = threading.Event()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        await acomplete()
+        busy = loop.run_in_executor(None, is_flushed.wait, 20)
+        flushed = await langfuse_otel.aflush(20)
+        is_flushed.set()
+        assert (flushed, await busy) == (True, True)
+
+    asyncio.run(main())
+    assert len(langfuse.spans) == 1
+
+
+def test_flush_that_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop does not wait at its end for a flush that was cancelled."""
+    has_ended, in_time = threading.Event(), []
+
+    async def main() -> None:
+        loop, begun = asyncio.get_running_loop(), asyncio.Event()
+
+        def flush(_: float) -> bool:
+            loop.call_soon_threadsafe(begun.set)
+            in_time.append(has_ended.wait(5))
+            return True
+
+        with monkeypatch.context() as patched:
+            patched.setattr(_process, "_delivery", SimpleNamespace(flush=flush))
+            flushing = asyncio.create_task(langfuse_otel.aflush(20))
+            await begun.wait()
+        flushing.cancel()
+
+    asyncio.run(main())
+    has_ended.set()
+
+    assert in_time in ([], [True])
 
 
 class Unreadable:

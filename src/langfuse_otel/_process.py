@@ -7,6 +7,8 @@ import logging
 import sys
 import threading
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ from langfuse_otel._forks import open_in_child
 from langfuse_otel._hooks import pending, signals, streams
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langfuse_otel._delivery.backlog import Limits
     from langfuse_otel._delivery.counts import Stats
     from langfuse_otel._delivery.delivery import Delivery
@@ -71,7 +75,33 @@ async def aflush(timeout: float = 30.0) -> bool:
     if _delivery is None:
         return drained
     left = max(0.0, deadline - time.monotonic())
-    return await asyncio.to_thread(_delivery.flush, left) and drained
+    return await _apart(partial(_delivery.flush, left)) and drained
+
+
+async def _apart(ask: Callable[[], bool]) -> bool:
+    """Ask in a thread of its own.
+
+    The loop's own threads may all be busy. And it waits for them at its end, also for one whose
+    answer nobody wants any more.
+    """
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[bool] = loop.create_future()
+
+    def work() -> None:
+        answer = ask()
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(_answer, answered, answer)
+
+    try:
+        threading.Thread(target=work, name="langfuse-otel-flush", daemon=True).start()
+    except RuntimeError:
+        return ask()
+    return await answered
+
+
+def _answer(asked: asyncio.Future[bool], answer: bool) -> None:
+    if not asked.done():
+        asked.set_result(answer)
 
 
 def _export_ended() -> None:
