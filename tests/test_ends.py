@@ -131,7 +131,7 @@ os.write(end, b"..")
 for child in children:
     assert os.waitpid(child, 0)[1] == 0
 """
-# The fork comes while our thread imports, and the import would take until it is over.
+# The fork comes while a thread of ours imports, and the import would take until it is over.
 FORK_IN_AN_IMPORT = """
 import threading
 from importlib.machinery import PathFinder
@@ -139,7 +139,7 @@ imports, forked_away = threading.Event(), threading.Event()
 os.register_at_fork(after_in_parent=forked_away.set)
 class Slow:
     def find_spec(self, name, path, target=None):
-        if threading.current_thread().name != "langfuse-otel" or path is None:
+        if not is_ours(threading.current_thread()) or path is None:
             return None
         spec = PathFinder.find_spec(name, path)
         execute = spec.loader.exec_module
@@ -151,10 +151,22 @@ class Slow:
         spec.loader.exec_module = exec_module
         return spec
 sys.meta_path.insert(0, Slow())
-litellm.completion(**call())
+begin()
 assert imports.wait(60)
 child = forked(lambda: litellm.completion(**call()))
 assert os.waitpid(child, 0)[1] == 0
+"""
+SENDING = """
+begin = lambda: litellm.completion(**call())
+is_ours = lambda thread: thread.name == "langfuse-otel"
+"""
+# A stream that is left is exported by a timer.
+LEAVING = """
+import threading
+from langfuse_otel._hooks import streams
+streams.GRACE_S = 0.0
+begin = lambda: next(litellm.completion(**call(stream=True)))
+is_ours = lambda thread: isinstance(thread, threading.Timer)
 """
 # The end of the loop cancels what has not run by then; the fork comes before that is run.
 FORK_AFTER_A_LOOP = """
@@ -326,9 +338,10 @@ def test_fork_in_a_stream(collector: Collector) -> None:
     assert span.attributes["langfuse.observation.level"] == "DEFAULT"
 
 
-def test_fork_in_an_import(collector: Collector) -> None:
-    """A fork waits while our thread imports: a child would wait for that module for ever."""
-    run = run_program(CALLS + FORKED + FORK_IN_AN_IMPORT, collector, **LATE)
+@pytest.mark.parametrize("begin", [SENDING, LEAVING], ids=["sending", "leaving"])
+def test_fork_in_an_import(collector: Collector, begin: str) -> None:
+    """A fork waits while a thread of ours imports: a child would wait for that module for ever."""
+    run = run_program(CALLS + FORKED + begin + FORK_IN_AN_IMPORT, collector, **LATE)
 
     assert run.returncode == 0, run.stderr
     assert len(collector.spans) == 2

@@ -57,8 +57,12 @@ def all_work_locks() -> list[RLock]:
 
 def _hold_back() -> None:
     deadline = time.monotonic() + LONGEST_WAIT_S
-    for lock in all_work_locks():
-        lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
+    met: list[RLock] = []
+    # Who is waited for may start another thread, which makes a lock of its own.
+    while new := [lock for lock in all_work_locks() if lock not in met]:
+        for lock in new:
+            lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        met += new
 
 
 def _let_go_on() -> None:

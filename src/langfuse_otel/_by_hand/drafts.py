@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import threading
 import time
 from collections import deque
 from contextlib import suppress
@@ -13,7 +12,7 @@ from uuid import uuid4
 
 from langfuse_otel import _pipeline
 from langfuse_otel._by_hand.fields import as_sent, as_trace, changed
-from langfuse_otel._forks import in_child, open_in_child
+from langfuse_otel._forks import in_child, work_lock
 from langfuse_otel._litellm.limits import short_text_of
 from langfuse_otel._records import Clues, Observation, Parent, finished_of
 from langfuse_otel._spans.ambient import OurSpan, parent_of
@@ -97,7 +96,7 @@ class Draft:
 
 _open: set[Draft] = set()
 _abandoned: deque[Draft] = deque()
-_exporting = open_in_child(threading.RLock())
+_exporting = work_lock()
 
 
 def begun(

@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 
 import wrapt
 
-from langfuse_otel._forks import in_child, open_in_child
+from langfuse_otel._forks import in_child, work_lock
 from langfuse_otel._hooks.partial import READERS
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ MAX_EXPECTED = 10_000
 _open: WeakValueDictionary[str, Stream] = WeakValueDictionary()
 _ended: dict[str, Stream] = {}
 _expected: dict[str, list[Export]] = {}
-_exporting = open_in_child(threading.RLock())
+_exporting = work_lock()
 
 
 @dataclass(eq=False)
