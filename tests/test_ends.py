@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,6 @@ from proxies import a_cold_proxy, a_proxy
 from upstream import Upstream
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import httpx
 
     from langfuse_otel.testing import Collector
@@ -203,6 +202,33 @@ if __name__ == "__main__":
     for child in children:
         child.join()
 """
+# The signal comes to another thread than the one that waits, as it may come just before that waits.
+UNHEARD = """
+import multiprocessing, threading
+def state_of(thread):
+    with open(f"/proc/self/task/{thread.native_id}/stat") as stat:
+        return stat.read().rpartition(") ")[2][0]
+def end():
+    waits = 0
+    while waits < 50:
+        waits = waits + 1 if state_of(threading.main_thread()) == "S" else 0
+        time.sleep(0.001)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+def work(lock):
+    litellm.completion(**call())
+    threading.Thread(target=end).start()
+    lock.acquire()
+if __name__ == "__main__":
+    context = multiprocessing.get_context("fork")
+    lock = context.Lock()
+    lock.acquire()
+    litellm.completion(**call())
+    child = context.Process(target=work, args=[lock])
+    child.start()
+    child.join(30)
+    print(child.exitcode)
+    child.kill()
+"""
 # The last job stops the worker that runs it.
 CELERY = """
 import celery
@@ -362,6 +388,15 @@ def test_multiprocessing(collector: Collector) -> None:
 
     assert run.returncode == 0, run.stderr
     assert len(collector.spans) == 3
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads a thread's state there")
+def test_sigterm_that_the_main_thread_misses(collector: Collector) -> None:
+    """A child that waits for a lock hears a SIGTERM, whichever of its threads that came to."""
+    run = run_program(CALLS + UNHEARD, collector, **LATE)
+
+    assert run.stdout == f"{-signal.SIGTERM}\n", run.stderr
+    assert len(collector.spans) == 2
 
 
 def test_celery(collector: Collector, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -131,3 +132,22 @@ def test_a_loop_that_waits() -> None:
 def is_at_work() -> bool:
     """Whether a fork from another thread would wait for this one."""
     return any(lock._is_owned() for lock in all_work_locks())  # type: ignore[attr-defined]
+
+
+def test_a_signal_that_comes_too_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SIGTERM that a child gets before it has begun comes when it has."""
+    happened: list[str] = []
+
+    def begin() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        happened.append("begun")
+
+    monkeypatch.setattr(_forks, "_beginnings", [begin])
+    before = signal.signal(signal.SIGTERM, lambda *_: os._exit(1 if happened else 2))
+    child = os.fork()
+    if child == 0:
+        os._exit(3)
+    signal.signal(signal.SIGTERM, before)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 LONGEST_WAIT_S = 5.0
 
 _work_locks: WeakValueDictionary[int, RLock] = WeakValueDictionary()
+_beginnings: list[Callable[[], None]] = []
+_forking = threading.local()
 
 
 def before_fork(finish: Callable[[], None]) -> None:
@@ -25,8 +28,7 @@ def before_fork(finish: Callable[[], None]) -> None:
 
 def in_child(begin: Callable[[], None]) -> None:
     """Let `begin` be called in each process that is forked from this one, before all else in it."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=begin)
+    _beginnings.append(begin)
 
 
 def open_in_child(lock: RLock) -> RLock:
@@ -56,6 +58,12 @@ def all_work_locks() -> list[RLock]:
 
 
 def _hold_back() -> None:
+    """Wait for those at work, and keep a SIGTERM back.
+
+    Python (3.14) forgets one that comes to a child before Python has begun there, and whoever sent it
+    would wait for the child's end for ever.
+    """
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     deadline = time.monotonic() + LONGEST_WAIT_S
     met: list[RLock] = []
     # Who is waited for may start another thread, which makes a lock of its own.
@@ -65,16 +73,24 @@ def _hold_back() -> None:
         met += new
 
 
-def _let_go_on() -> None:
+def _go_on_in_parent() -> None:
     for lock in all_work_locks():
         if lock._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001
             lock.release()
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
 
 
-def _open_all() -> None:
+def _begin_in_child() -> None:
     for lock in all_work_locks():
         lock._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001
+    try:
+        for begin in _beginnings:
+            begin()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_hold_back, after_in_parent=_let_go_on, after_in_child=_open_all)
+    os.register_at_fork(
+        before=_hold_back, after_in_parent=_go_on_in_parent, after_in_child=_begin_in_child
+    )

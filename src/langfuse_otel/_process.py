@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from langfuse_otel._forks import open_in_child
-from langfuse_otel._hooks import pending, signals, streams
+from langfuse_otel._hooks import children, pending, signals, streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,6 +149,8 @@ def handle_signals(settings: Settings) -> None:
     """See that a SIGTERM loses nothing, unless the settings say to leave it alone."""
     if settings.handle_signals:
         signals.install(_hasten, end_before_threads, 2 * settings.shutdown_timeout)
+        if children.is_child():
+            signals.listen()
 
 
 def _hasten() -> None:

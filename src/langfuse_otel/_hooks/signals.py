@@ -11,15 +11,27 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING, Any
+
+from langfuse_otel._forks import in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Deliver = Callable[[asyncio.AbstractEventLoop | None], None]
 
-# Whether our handler stands before the one that was there.
-_is_installed = False
+# Ours, once it stands before the one that was there.
+_handler: Any = None
+# Begins to deliver before the default action; None where that is not ours to do.
+_begin: Deliver | None = None
+
+# Where Python writes the number of each signal as it comes: what is read from, and written to.
+_bell: tuple[int, int] | None = None
+# So long the main thread is given to hear of a signal itself.
+HEARD_S = 0.2
+# And so long to go by it, before it is told again.
+AGAIN_S = 0.02
 
 # Python's own, for which ours stands from the first SIGTERM on.
 _raise_signal = signal.raise_signal
@@ -34,18 +46,39 @@ def install(hasten: Callable[[], None], deliver: Deliver, timeout_s: float) -> N
             that the signal came upon, None without one.
         timeout_s: the default action waits for it no longer than this.
     """
-    global _is_installed  # noqa: PLW0603 - there is one handler in a process
-    if _is_installed or threading.current_thread() is not threading.main_thread():
+    global _handler, _begin  # noqa: PLW0603 - there is one handler in a process
+    if _handler is not None or threading.current_thread() is not threading.main_thread():
         return
     found = signal.getsignal(signal.SIGTERM)
     if found is signal.SIG_DFL:
-        handler = _before_default(deliver, timeout_s)
+        _handler, _begin = _before_default(deliver, timeout_s)
     elif callable(found):
-        handler = _before(found, hasten)
+        _handler = _before(found, hasten)
     else:
         return
-    _is_installed = True
-    signal.signal(signal.SIGTERM, handler)
+    signal.signal(signal.SIGTERM, _handler)
+
+
+def listen() -> None:
+    """See that this process hears a SIGTERM at once, though its main thread waits.
+
+    Python calls a handler when the main thread does something next. Where the signal comes just
+    before that one waits for a lock of another process, as the workers of a pool do, it does nothing
+    any more, and whoever sent the signal waits for its end.
+    """
+    global _bell  # noqa: PLW0603 - a process has one
+    if _begin is None or _bell is not None or not hasattr(signal, "pthread_kill"):
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    others = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    if others != -1:
+        signal.set_wakeup_fd(others)
+        os.close(reading)
+        os.close(writing)
+        return
+    _bell = reading, writing
+    _thread.start_new_thread(_wait_for_signals, (reading, _begin))
 
 
 def release() -> None:
@@ -75,13 +108,13 @@ def _raise_at_the_end(number: int) -> None:
     _raise_signal(number)
 
 
-def _before_default(deliver: Deliver, timeout_s: float) -> Any:
+def _before_default(deliver: Deliver, timeout_s: float) -> tuple[Any, Deliver]:
     """Deliver in another thread, for this one may hold a lock that delivering needs.
 
     A running event loop goes on meanwhile, since the callbacks of its calls run in it. The thread
     is started by the function that takes no lock of Python's `threading`.
     """
-    delivered = _thread.allocate_lock()
+    begun, delivered = _thread.allocate_lock(), _thread.allocate_lock()
     delivered.acquire()
 
     def deliver_and_die(loop: asyncio.AbstractEventLoop | None) -> None:
@@ -91,18 +124,52 @@ def _before_default(deliver: Deliver, timeout_s: float) -> Any:
             delivered.release()
             _die()
 
+    def begin(loop: asyncio.AbstractEventLoop | None) -> None:
+        if begun.acquire(blocking=False):
+            _thread.start_new_thread(deliver_and_die, (loop,))
+
     def handle(_number: int, _frame: Any) -> None:
-        if not delivered.locked():
-            return
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         loop = asyncio._get_running_loop()  # noqa: SLF001 - the one that raises nothing
-        _thread.start_new_thread(deliver_and_die, (loop,))
+        begin(loop)
         if loop is None and not delivered.acquire(timeout=timeout_s):
             _die()
 
-    return handle
+    return handle, begin
+
+
+def _wait_for_signals(reading: int, begin: Deliver) -> None:
+    while heard := os.read(reading, 64):
+        if signal.SIGTERM in heard:
+            time.sleep(HEARD_S)
+            if _is_ours():
+                begin(None)
 
 
 def _die() -> None:
-    """By the signal itself, so that whoever waits for this process sees what ended it."""
-    os.kill(os.getpid(), signal.SIGTERM)
+    """By the signal itself, so that whoever waits for this process sees what ended it.
+
+    While our handler still stands it is told again and again, until the main thread hears of it.
+    """
+    while _is_ours():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(AGAIN_S)
+
+
+def _is_ours() -> bool:
+    """Whether nobody has put a handler in the place of ours."""
+    return signal.getsignal(signal.SIGTERM) in {_handler, signal.SIG_DFL}
+
+
+def _begin_in_child() -> None:
+    """The bell is the parent's."""
+    global _bell  # noqa: PLW0603 - see above
+    if _bell is None:
+        return
+    signal.set_wakeup_fd(-1)
+    for end in _bell:
+        os.close(end)
+    _bell = None
+
+
+in_child(_begin_in_child)
