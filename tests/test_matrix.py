@@ -656,6 +656,24 @@ def test_call_type(langfuse: Collector, call: Caller, probe: Probe, name: str, w
         assert costs["total"] == pytest.approx(cost, abs=1e-9)
 
 
+@pytest.mark.parametrize("way", ["sync", "async", "async stream"])
+@pytest.mark.parametrize(
+    ("route", "more"),
+    [
+        ("completion", {"model": "openai/responses/gpt-5", "messages": [SYSTEM, *MESSAGES]}),
+        ("responses", {"model": "anthropic/claude-sonnet-4-5", "instructions": "be nice"}),
+    ],
+)
+def test_instructions(
+    langfuse: Collector, call: Caller, route: str, way: str, more: dict[str, Any]
+) -> None:
+    """What LiteLLM asks one API for by the other has its instructions once."""
+    base = call.provider.url if route == "completion" else call.provider.root
+    call(route, way, api_base=base, **more)
+
+    assert only(langfuse).json("langfuse.observation.input") == [SYSTEM, *MESSAGES]
+
+
 def _parsed(span: ReceivedSpan, attribute: str) -> Any:
     """Return the JSON of an attribute, None where there is none."""
     return span.json(attribute) if attribute in span.attributes else None

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Reader = Callable[[Any], object]
 
+SYSTEM = ("system", "developer")
+
 
 def _messages(kwargs: Mapping[str, Any]) -> object:
     """Messages; with tool definitions in the form in which Langfuse finds them."""
@@ -33,6 +35,26 @@ def _messages(kwargs: Mapping[str, Any]) -> object:
         if (found := given.get(name) or kwargs.get(name))
     }
     return {"messages": messages, **tools} if tools else messages
+
+
+def _asked(kwargs: Mapping[str, Any]) -> object:
+    """What a response was asked for with, its instructions once.
+
+    LiteLLM (1.106) asks for some chats by the Responses API: such has them in its messages as well.
+    It asks chat models for responses: Anthropic's has them no longer in its messages.
+    """
+    given = mapping_of(kwargs.get("optional_params"))
+    instructions, texts = given.get("instructions"), _system_texts(kwargs.get("messages"))
+    if instructions and instructions == " ".join(texts):
+        return _messages({**kwargs, "optional_params": {**given, "instructions": None}})
+    taken_out = () if instructions or texts else _system_texts(kwargs.get("input"))
+    return _messages({**kwargs, "system": " ".join(taken_out)} if taken_out else kwargs)
+
+
+def _system_texts(messages: object) -> list[str]:
+    given = messages if isinstance(messages, list) else ()
+    contents = (part(one, "content") for one in given if part(one, "role") in SYSTEM)
+    return [content for content in contents if isinstance(content, str)]
 
 
 def _prompt(kwargs: Mapping[str, Any]) -> object:
@@ -213,7 +235,7 @@ KINDS: Mapping[str, Kind] = {
     "completion": Kind("chat"),
     "text_completion": Kind("text_completion", input=_prompt, output=_completed),
     "embedding": Kind("embeddings", "embedding", _embedded, _vectors),
-    "responses": Kind("chat", output=_messages_or_items),
+    "responses": Kind("chat", input=_asked, output=_messages_or_items),
     "anthropic_messages": Kind("chat", output=_messages_or_items),
     "generate_content": Kind("generate_content"),
     "generate_content_stream": Kind("generate_content"),
