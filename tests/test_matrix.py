@@ -674,6 +674,33 @@ def test_instructions(
     assert only(langfuse).json("langfuse.observation.input") == [SYSTEM, *MESSAGES]
 
 
+@pytest.mark.parametrize("way", ["sync", "async", "sync stream", "async stream"])
+def test_whole_request_to_gemini(langfuse: Collector, call: Caller, way: str) -> None:
+    """A request in Gemini's own form has what it was given beside the text: LiteLLM has no more."""
+    asked = {"functionCall": {"name": "look", "args": {}}}
+    contents = [
+        {"role": "user", "parts": [{"text": "hi"}]},
+        {"role": "model", "parts": [asked]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "look", "response": {"a": 1}}}]},
+    ]
+    tools = [{"functionDeclarations": [{"name": "look"}]}]
+    instruction = {"parts": [{"text": "be nice"}]}
+    config = {"temperature": 0, "maxOutputTokens": 9, "topK": 3}
+    more = {"tools": tools, "systemInstruction": instruction, "config": config}
+    call("generate_content", way, contents=contents, **more)
+    span = only(langfuse)
+
+    assert span.json("langfuse.observation.input") == {
+        "messages": [SYSTEM, *contents],
+        "tools": tools,
+    }
+    assert span.json("langfuse.observation.model.parameters") == {
+        "max_output_tokens": 9,
+        "temperature": 0,
+        "top_k": 3,
+    }
+
+
 def _parsed(span: ReceivedSpan, attribute: str) -> Any:
     """Return the JSON of an attribute, None where there is none."""
     return span.json(attribute) if attribute in span.attributes else None

@@ -57,6 +57,35 @@ def _system_texts(messages: object) -> list[str]:
     return [content for content in contents if isinstance(content, str)]
 
 
+def _generated_from(kwargs: Mapping[str, Any]) -> object:
+    """A request in Gemini's own form, of which LiteLLM (1.106) has the texts alone as messages.
+
+    Contents that hold more than text are kept as they are.
+    """
+    sent = mapping_of(part(kwargs.get("additional_args"), "complete_input_dict"))
+    contents = sent.get("contents")
+    if not isinstance(contents, list):
+        return _messages(kwargs)
+    has_more = any(_is_more_than_text(part(content, "parts")) for content in contents)
+    instruction = sent.get("systemInstruction")
+    return _messages(
+        {
+            "messages": contents if has_more else kwargs.get("messages") or contents,
+            "system": _text_of_parts(part(instruction, "parts")) or instruction,
+            "tools": sent.get("tools"),
+        }
+    )
+
+
+def _is_more_than_text(parts: object) -> bool:
+    return isinstance(parts, list) and any(part(one, "text") is None for one in parts)
+
+
+def _text_of_parts(parts: object) -> str:
+    texts = (part(one, "text") for one in (parts if isinstance(parts, list) else ()))
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
 def _prompt(kwargs: Mapping[str, Any]) -> object:
     """The text that LiteLLM has put into a message."""
     messages = kwargs.get("messages")
@@ -237,8 +266,8 @@ KINDS: Mapping[str, Kind] = {
     "embedding": Kind("embeddings", "embedding", _embedded, _vectors),
     "responses": Kind("chat", input=_asked, output=_messages_or_items),
     "anthropic_messages": Kind("chat", output=_messages_or_items),
-    "generate_content": Kind("generate_content"),
-    "generate_content_stream": Kind("generate_content"),
+    "generate_content": Kind("generate_content", input=_generated_from),
+    "generate_content_stream": Kind("generate_content", input=_generated_from),
     "pass_through_endpoint": Kind("pass_through", input=_passed, output=_passed_back),
     "image_generation": Kind("image_generation", input=_prompt, output=_member("data")),
     "image_edit": Kind("image_edit", input=_prompt, output=_member("data")),

@@ -61,6 +61,19 @@ MODEL_PARAMETERS = frozenset(
     }
 )
 
+# The same by the names that Gemini's own requests have for them.
+_GEMINIS = {
+    "candidateCount": "n",
+    "frequencyPenalty": "frequency_penalty",
+    "maxOutputTokens": "max_output_tokens",
+    "presencePenalty": "presence_penalty",
+    "responseModalities": "modalities",
+    "stopSequences": "stop",
+    "thinkingConfig": "thinking",
+    "topK": "top_k",
+    "topP": "top_p",
+}
+
 
 # Those that hold what the caller wrote: texts, schemas, the names of tools, places.
 QUOTING = frozenset({"response_format", "stop", "text", "tool_choice", "web_search_options"})
@@ -72,10 +85,12 @@ def _chosen(container: Mapping[str, Any]) -> dict[str, Any]:
 
 def model_parameters(kwargs: Mapping[str, Any]) -> Json | None:
     """Return those of the parameters that were given, also 0 and false, as JSON text."""
+    asked = mapping_of(kwargs.get("optional_params"))
     given = {
         **_chosen(_sent(kwargs)),
         **_chosen(kwargs),
-        **_chosen(mapping_of(kwargs.get("optional_params"))),
+        **{_GEMINIS[name]: asked[name] for name in _GEMINIS.keys() & asked},
+        **_chosen(asked),
     }
     found = {name: value for name, value in sorted(given.items()) if value is not None}
     return json_text(found) if found else None
