@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import litellm
@@ -601,6 +601,30 @@ def test_a_response_that_is_cut(langfuse: Collector, is_streamed: bool) -> None:
     [span] = langfuse.spans
 
     assert span.json("langfuse.observation.metadata")["finish_reasons"] == ["max_output_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("is_hidden", "message"), [(False, "The model broke."), (True, "server_error")]
+)
+def test_a_response_that_failed(
+    langfuse: Collector, monkeypatch: pytest.MonkeyPatch, is_hidden: bool, message: str
+) -> None:
+    """A response that says that it failed is an error, though LiteLLM calls it a success."""
+    monkeypatch.setattr(litellm, "turn_off_message_logging", is_hidden)
+    answer = providers.response({}, "")
+    error = {"code": "server_error", "message": "The model broke."}
+    failed = {"status": "failed", "error": error, "usage": None, "output": []}
+    with Provider(replace(answer, whole={**answer.whole, **failed})) as provider:
+        litellm.responses(
+            model="openai/gpt-4.1", input="hi", api_key="made-up", api_base=f"{provider.root}/v1"
+        )
+    langfuse_otel.flush(20)
+    [span] = langfuse.spans
+
+    assert span.attributes["langfuse.observation.level"] == "ERROR"
+    assert span.attributes["langfuse.observation.status_message"] == message
+    assert span.json("langfuse.observation.metadata")["error_code"] == "server_error"
+    assert span.json("langfuse.observation.cost_details") == {"total": 0}
 
 
 def test_paths() -> None:

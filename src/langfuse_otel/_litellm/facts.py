@@ -39,6 +39,7 @@ def observation_metadata(
         "response_id": part(call.response, "id"),
         "response_model": part(call.response, "model"),
         "finish_reasons": _finish_reasons(call.response),
+        "error_code": part(part(call.response, "error"), "code"),
         "cache_hit": call.kwargs.get("cache_hit") or None,
         "attempted_retries": retries,
         **_chosen(_routers(call), ROUTER_FACTS),

@@ -140,11 +140,12 @@ def held_answer(response: object, kwargs: Mapping[str, Any]) -> dict[str, Any] |
 
 
 def _ending(response: object) -> dict[str, Any]:
-    """Why it ended: of choices each says it, of the Responses API one that ended early."""
+    """Why it ended: of choices each says it, of the Responses API one that ended early or failed."""
     choices = part(response, "choices")
     if isinstance(choices, list):
         return {"choices": [{"finish_reason": part(one, "finish_reason")} for one in choices]}
-    return {"incomplete_details": part(response, "incomplete_details")}
+    error = part(response, "error") if part(response, "status") == "failed" else None
+    return {"incomplete_details": part(response, "incomplete_details"), "error": error}
 
 
 def held_content(value: object) -> Json | Long | None:

@@ -81,7 +81,7 @@ def observation_from(taken: Snapshot, ambient: Parent | None, defaults: Defaults
         usage=usage,
         cost=_cost(call, usage) if kind.has_usage else None,
         level=_level(call),
-        status_message=_status_message(call, hidden) if call.failed else None,
+        status_message=_status_message(call, hidden),
         version=version_of(call),
         metadata=_metadata(call, retries, hidden),
         prompt=prompt_of(call),
@@ -152,14 +152,20 @@ def _cost(call: Call, usage: object) -> dict[str, float] | None:
 
 
 def _level(call: Call) -> Level:
-    """A request that the proxy rejected by its own rules is no error of a provider's."""
+    """A request that the proxy rejected by its own rules is no error of a provider's.
+
+    A failed response of the Responses API is an answer like any other, for LiteLLM.
+    """
     if not call.failed:
-        return "DEFAULT"
+        return "ERROR" if part(call.response, "error") else "DEFAULT"
     return "WARNING" if call.kwargs.get("litellm_no_upstream_llm_call") else "ERROR"
 
 
 def _status_message(call: Call, hidden: Hidden) -> str | None:
     """Where content is hidden, an error's type stands for its text, which may quote it."""
+    if not call.failed:
+        said = text_of(part(part(call.response, "error"), "code" if hidden else "message"))
+        return storable(said) if said else None
     error = call.kwargs.get("exception")
     if hidden:
         return type(error).__name__ if error else None
