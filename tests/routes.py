@@ -136,6 +136,9 @@ class _Handler(QuietHandler):
         else:
             self._answer(200, *_answer_to(path, _parsed(raw)))
 
+    def do_GET(self) -> None:
+        self.do_POST()
+
     def _begin(self, content_type: str, body: bytes, *, stays: bool) -> None:
         """Send up to the first word, and then nothing until the client has left, or go at once."""
         self.send_response(200)
@@ -167,7 +170,7 @@ def _parsed(raw: bytes) -> dict[str, Any]:
 
 def _answer_to(path: str, request: dict[str, Any]) -> tuple[str, bytes]:
     """Return the content type and the body."""
-    if path.endswith("/audio/speech"):
+    if path.endswith(("/audio/speech", "/content")):
         return "audio/mpeg", b"ID3 not really sound"
     for end, events in _STREAMS.items():
         if path.endswith(end) and (request.get("stream") or end.endswith(_GEMINI_STREAM)):
@@ -421,5 +424,8 @@ _ANSWERS = {
     "/moderations": lambda _: {"id": "modr-1", "model": "omni-moderation", "results": [VERDICT]},
     "/search": _search,
     "/files": _file,
+    "/files/file-1": _file,
+    "/responses/resp-1": _response,
+    "/videos": lambda _: {"id": "video-1", "object": "video", "status": "queued"},
     "/batches": _batch,
 }

@@ -725,6 +725,65 @@ def test_file_or_batch(
     assert "default-message-value" not in span.attributes.get("langfuse.observation.input", "")
 
 
+@pytest.mark.parametrize("way", ["sync", "async"])
+@pytest.mark.parametrize(
+    "looked_up",
+    [("get_responses", "resp-1"), ("file_retrieve", "file-1"), ("file_content", "file-1")],
+)
+def test_what_is_kept_at_the_provider(
+    langfuse: Collector,
+    call: Caller,
+    caplog: pytest.LogCaptureFixture,
+    looked_up: tuple[str, str],
+    way: str,
+) -> None:
+    """To look up what is kept is a span: its id is no model, and what it once used counts once."""
+    name, kept = looked_up
+    function = getattr(litellm, f"a{name}" if way == "async" else name)
+    arguments = {"custom_llm_provider": "openai", "api_key": "made-up"}
+    call.run(
+        lambda **named: function(kept, **named),
+        {**arguments, "api_base": call.provider.url},
+        way,
+        untouched,
+    )
+    span = only(langfuse)
+
+    assert span.name == name
+    assert span.attributes["langfuse.observation.type"] == "span"
+    assert not {"model.name", "usage_details", "cost_details", "input"} & {
+        key.removeprefix("langfuse.observation.") for key in span.attributes
+    }
+    assert "object at 0x" not in span.attributes["langfuse.observation.output"]
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_prompt_of_a_video(langfuse: Collector, call: Caller, way: str) -> None:
+    """A call type of no table has as its input what it was given, and no placeholder of LiteLLM's."""
+    function = litellm.avideo_generation if way == "async" else litellm.video_generation
+    arguments = {"model": "openai/sora-2", "prompt": "a cat", "api_key": "made-up"}
+    call.run(function, {**arguments, "api_base": call.provider.url}, way, untouched)
+
+    assert only(langfuse).json("langfuse.observation.input") == "a cat"
+
+
+def test_search_by_position(langfuse: Collector, call: Caller) -> None:
+    """A search has its query as the input, and the store's id, which LiteLLM calls one, as no model."""
+    arguments = {"custom_llm_provider": "openai", "api_key": "made-up"}
+    call.run(
+        lambda **named: litellm.vector_stores.search("vs-1", "cats", **named),
+        {**arguments, "api_base": call.provider.url},
+        "sync",
+        untouched,
+    )
+    span = only(langfuse)
+
+    assert span.name == "search"
+    assert span.json("langfuse.observation.input") == "cats"
+    assert "langfuse.observation.model.name" not in span.attributes
+
+
 def test_generate_content_stream(langfuse: Collector, call: Caller) -> None:
     """A stream of Gemini's is one generation with the whole answer and usage.
 

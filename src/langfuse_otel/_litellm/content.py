@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Reader = Callable[[Any], object]
 
 SYSTEM = ("system", "developer")
+# What LiteLLM puts where a call has no messages.
+MADE_UP = [{"role": "user", "content": "default-message-value"}]
 
 
 def _messages(kwargs: Mapping[str, Any]) -> object:
@@ -104,6 +106,10 @@ def _ranked(kwargs: Mapping[str, Any]) -> object:
     return {"query": given.get("query", kwargs.get("input")), "documents": given.get("documents")}
 
 
+def _searched(kwargs: Mapping[str, Any]) -> object:
+    return mapping_of(kwargs.get("optional_params")).get("query") or _embedded(kwargs)
+
+
 def _file(kwargs: Mapping[str, Any]) -> object:
     """The name and size of a file; its bytes are no text."""
     sent = part(part(kwargs.get("additional_args"), "complete_input_dict"), "file")
@@ -112,6 +118,12 @@ def _file(kwargs: Mapping[str, Any]) -> object:
     data = given[1] if isinstance(given, tuple) and len(given) > 1 else None
     size = len(data) if isinstance(data, bytes) else None
     return {k: v for k, v in {"file": name or "audio", "bytes": size}.items() if v is not None}
+
+
+def _given(kwargs: Mapping[str, Any]) -> object:
+    """What a call was given of which no more is known than how LiteLLM hands it over."""
+    given = kwargs.get("input") if kwargs.get("messages") == MADE_UP else _messages(kwargs)
+    return None if given in ("", MADE_UP[0]["content"]) else given
 
 
 def _nothing(_kwargs: Mapping[str, Any]) -> object:
@@ -226,6 +238,11 @@ def _session(events: object) -> object:
     return [item for response in responses for item in part(response, "output") or ()]
 
 
+def _binary(_response: object) -> object:
+    """What is in a file or a video is no text."""
+    return {"content": "binary"}
+
+
 def _audio(_response: object) -> object:
     """A speech response is a stream of bytes, which reading would consume."""
     return {"audio": "binary"}
@@ -235,21 +252,24 @@ def _audio(_response: object) -> object:
 class Kind:
     """How Langfuse should see one of LiteLLM's call types.
 
-    `operation` is OpenTelemetry's `gen_ai.operation.name` where it knows one.
+    `operation` is OpenTelemetry's `gen_ai.operation.name` where it knows one. Where a kind has no
+    model LiteLLM (1.106) may call the id that it was given one.
     """
 
     operation: str
     type: ObservationType = "generation"
-    input: Reader = _messages
+    input: Reader = _given
     output: Reader = answer_of
     has_usage: bool = True
+    has_model: bool = True
 
 
 # What LiteLLM says where there is no model: for requests that its proxy passes through, for tools.
 NO_MODEL = ("", "unknown")
 TOOLS = "MCP: "
 
-_FILE_OR_BATCH = (
+# What is kept at the provider: made, looked at, and thrown away.
+_KEPT = (
     "create_batch",
     "retrieve_batch",
     "cancel_batch",
@@ -258,14 +278,24 @@ _FILE_OR_BATCH = (
     "file_retrieve",
     "file_delete",
     "file_list",
-    "file_content",
+    "create_fine_tuning_job",
+    "retrieve_fine_tuning_job",
+    "cancel_fine_tuning_job",
+    "list_fine_tuning_jobs",
+    "get_responses",
+    "cancel_responses",
+    "delete_responses",
+    "list_input_items",
+    "video_status",
+    "video_list",
 )
+_KEPT_FILES = ("file_content", "video_content")
 KINDS: Mapping[str, Kind] = {
-    "completion": Kind("chat"),
+    "completion": Kind("chat", input=_messages),
     "text_completion": Kind("text_completion", input=_prompt, output=_completed),
     "embedding": Kind("embeddings", "embedding", _embedded, _vectors),
     "responses": Kind("chat", input=_asked, output=_messages_or_items),
-    "anthropic_messages": Kind("chat", output=_messages_or_items),
+    "anthropic_messages": Kind("chat", input=_messages, output=_messages_or_items),
     "generate_content": Kind("generate_content", input=_generated_from),
     "generate_content_stream": Kind("generate_content", input=_generated_from),
     "pass_through_endpoint": Kind("pass_through", input=_passed, output=_passed_back),
@@ -277,10 +307,14 @@ KINDS: Mapping[str, Kind] = {
     "moderation": Kind("moderation", "guardrail", _embedded, _member("results")),
     "call_mcp_tool": Kind("execute_tool", "tool", _arguments, has_usage=False),
     "list_mcp_tools": Kind("list_tools", "span", _nothing, has_usage=False),
-    "vector_store_search": Kind("search", "retriever", _embedded, _member("data")),
-    "search": Kind("search", "retriever", _embedded, _member("results", "data")),
-    "realtime": Kind("realtime", output=_session),
-    **{name: Kind(name, "span", _nothing, has_usage=False) for name in _FILE_OR_BATCH},
+    "vector_store_search": Kind("search", "retriever", _searched, _member("data"), has_model=False),
+    "search": Kind("search", "retriever", _searched, _member("results", "data"), has_model=False),
+    "realtime": Kind("realtime", input=_messages, output=_session),
+    **{name: Kind(name, "span", _nothing, has_usage=False, has_model=False) for name in _KEPT},
+    **{
+        name: Kind(name, "span", _nothing, _binary, has_usage=False, has_model=False)
+        for name in _KEPT_FILES
+    },
 }
 
 
@@ -302,5 +336,7 @@ def model_name(kwargs: Mapping[str, Any]) -> str | None:
     """Return the model without the provider that LiteLLM writes before it on some routes."""
     model, provider = kwargs.get("model"), kwargs.get("custom_llm_provider")
     if not isinstance(model, str) or model in NO_MODEL or model.startswith(TOOLS):
+        return None
+    if not kind_of(kwargs).has_model:
         return None
     return short_text(clean(model.removeprefix(f"{provider}/") if provider else model))

@@ -67,7 +67,7 @@ def missing_in(
     """Yield the names of what is missing, or is of no known shape."""
     if None in map(kwargs.get, NEEDED):
         missing = (name for name in NEEDED if kwargs.get(name) is None)
-        yield from (name for name in missing if name != PAYLOAD or _has_usable_tags(kwargs))
+        yield from (name for name in missing if name != PAYLOAD or _has_payload(kwargs))
     if not isinstance(started, datetime):
         yield "start_time"
     if not isinstance(ended, datetime):
@@ -78,8 +78,10 @@ def missing_in(
             yield f"response_obj of {operation}"
 
 
-def _has_usable_tags(kwargs: Mapping[str, Any]) -> bool:
-    """LiteLLM (1.106) fails to make its payload where the caller's are no list."""
+def _has_payload(kwargs: Mapping[str, Any]) -> bool:
+    """LiteLLM (1.106) makes none for what uses no model, and where the caller's tags are no list."""
+    if not kind_of(kwargs).has_usage:
+        return False
     params = mapping_of(kwargs.get("litellm_params"))
     given = (mapping_of(params.get(name)).get("tags") for name in INLETS)
     return all(isinstance(tags, list) for tags in given if tags)
