@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from litellm import google_genai
 from litellm.integrations.custom_logger import CustomLogger
 
 import langfuse_otel
+import providers
 from langfuse_otel._hooks import streams
 from routes import WORDS, Provider
 from upstream import ANSWER, BUCKETS
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 MESSAGES = [{"role": "user", "content": "hi"}]
+LOOK = {"name": "look", "arguments": "{}"}
 CONTENTS = [{"role": "user", "parts": [{"text": "hi"}]}]
 
 
@@ -234,6 +237,28 @@ def test_several_choices(langfuse: Collector, provider: Provider) -> None:
     output = only(langfuse).json("langfuse.observation.output")
 
     assert [choice["content"] for choice in output] == [ANSWER, ANSWER]
+
+
+def test_tool_calls_of_several_choices(langfuse: Collector) -> None:
+    """Each choice of a stream has its own tool calls, also where none of them has text."""
+    chunks = [
+        {"index": n, "delta": {"tool_calls": [{"index": 0, "id": f"call_{n}", "function": LOOK}]}}
+        for n in range(2)
+    ]
+    ends = [{"index": n, "delta": {}, "finish_reason": "tool_calls"} for n in range(2)]
+    events = [
+        {"id": "1", "object": "chat.completion.chunk", "created": 1, "choices": [choice]}
+        for choice in chunks + ends
+    ]
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+    with providers.Provider(providers.Answer({}, body.encode())) as provider:
+        list(SEVERAL.on(provider.root))
+    output = only(langfuse).json("langfuse.observation.output")
+
+    assert [[call["id"] for call in choice["tool_calls"]] for choice in output] == [
+        ["call_0"],
+        ["call_1"],
+    ]
 
 
 class Hiding(CustomLogger):

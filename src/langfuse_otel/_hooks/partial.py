@@ -95,11 +95,18 @@ class Chat(Partial):
 
     def _is_whole(self, response: Any) -> bool:
         """Whether it says what the chunks say: a hook may have hidden some of it."""
-        return bool(response.choices[0].message.content == "".join(map(_said, self._chunks)))
+        message = response.choices[0].message
+        deltas = [choice.delta for chunk in self._chunks for choice in part(chunk, "choices") or ()]
+        is_all_text = (message.content or "") == "".join(part(d, "content") or "" for d in deltas)
+        # Those of several tool calls may come by turns.
+        return is_all_text and sorted(_arguments(message)) == sorted(
+            "".join(map(_arguments, deltas))
+        )
 
 
-def _said(chunk: Any) -> str:
-    return "".join(choice.delta.content or "" for choice in part(chunk, "choices") or ())
+def _arguments(message: Any) -> str:
+    functions = [part(call, "function") for call in part(message, "tool_calls") or ()]
+    return "".join(part(function, "arguments") or "" for function in functions)
 
 
 def _built(chunks: Iterable[Any], messages: object) -> Any:
