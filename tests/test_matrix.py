@@ -768,6 +768,23 @@ def test_prompt_of_a_video(langfuse: Collector, call: Caller, way: str) -> None:
     assert only(langfuse).json("langfuse.observation.input") == "a cat"
 
 
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_voice(langfuse: Collector, call: Caller, way: str) -> None:
+    """The voice of a speech is among its parameters, which LiteLLM has in the request alone."""
+    call("speech", way, speed=1.5)
+
+    parameters = only(langfuse).json("langfuse.observation.model.parameters")
+    assert parameters == {"speed": 1.5, "voice": "alloy"}
+
+
+@pytest.mark.parametrize("tokens", [[1, 2, 3], [[1, 2], [3]]])
+def test_prompt_of_tokens(langfuse: Collector, call: Caller, tokens: list[Any]) -> None:
+    """A prompt that was given as tokens is kept as these."""
+    call("text_completion", "sync", prompt=tokens)
+
+    assert only(langfuse).json("langfuse.observation.input") == tokens
+
+
 def test_search_by_position(langfuse: Collector, call: Caller) -> None:
     """A search has its query as the input, and the store's id, which LiteLLM calls one, as no model."""
     arguments = {"custom_llm_provider": "openai", "api_key": "made-up"}

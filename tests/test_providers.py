@@ -511,6 +511,20 @@ def cost_of(span: ReceivedSpan) -> float:
     return cost["total"]
 
 
+@pytest.mark.parametrize("way", ["", "converse/", "us-east-1/", "invoke/us-east-1/"])
+def test_model_of_bedrock(langfuse: Collector, way: str) -> None:
+    """A model of Bedrock's has one name, by which Langfuse knows its price, however it is asked."""
+    model, case = "anthropic.claude-3-haiku-20240307-v1:0", CASES["bedrock"]
+    answer = CASES["anthropic"].answer if way.startswith("invoke") else case.answer
+    with Provider(answer) as provider:
+        litellm.completion(**{**case.call(provider), "model": f"bedrock/{way}{model}"})
+    assert langfuse_otel.flush(20)
+    [span] = langfuse.spans
+
+    assert span.attributes["langfuse.observation.model.name"] == model
+    assert span.name == f"chat {model}"
+
+
 @pytest.mark.parametrize("make", [complete, acomplete])
 @pytest.mark.parametrize("case", WHOLE.values(), ids=WHOLE)
 def test_whole(langfuse: Collector, make: Any, case: Case) -> None:

@@ -6,6 +6,7 @@ A call type that is not in the table is a generation whose input and output are 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -89,10 +90,12 @@ def _text_of_parts(parts: object) -> str:
 
 
 def _prompt(kwargs: Mapping[str, Any]) -> object:
-    """The text that LiteLLM has put into a message."""
+    """The text that LiteLLM has put into a message, or the tokens that were given in its place."""
     messages = kwargs.get("messages")
     if not isinstance(messages, list):
         return messages or kwargs.get("input")
+    if not all(isinstance(message, Mapping) for message in messages):
+        return messages
     texts = [part(message, "content") for message in messages]
     return texts[0] if len(texts) == 1 else texts
 
@@ -289,6 +292,8 @@ _KEPT = (
     "video_status",
     "video_list",
 )
+# What LiteLLM lets stand before a model of Bedrock's: the API to ask, and the region.
+_BEDROCKS_WAY = re.compile(r"^(?:(?:converse|converse_like|invoke)/)?(?:[a-z]{2}(?:-[a-z]+)+-\d/)?")
 _KEPT_FILES = ("file_content", "video_content")
 KINDS: Mapping[str, Kind] = {
     "completion": Kind("chat", input=_messages),
@@ -339,4 +344,7 @@ def model_name(kwargs: Mapping[str, Any]) -> str | None:
         return None
     if not kind_of(kwargs).has_model:
         return None
-    return short_text(clean(model.removeprefix(f"{provider}/") if provider else model))
+    name = model.removeprefix(f"{provider}/") if provider else model
+    if provider == "bedrock":
+        name = _BEDROCKS_WAY.sub("", name)
+    return short_text(clean(name))

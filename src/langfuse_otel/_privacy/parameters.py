@@ -78,6 +78,9 @@ _GEMINIS = {
 # Those that hold what the caller wrote: texts, schemas, the names of tools, places.
 QUOTING = frozenset({"response_format", "stop", "text", "tool_choice", "web_search_options"})
 
+# Call types of which the request has parameters that LiteLLM's other dictionaries lack.
+_SENT = ("transcription", "atranscription", "speech", "aspeech")
+
 
 def _chosen(container: Mapping[str, Any]) -> dict[str, Any]:
     return {name: container[name] for name in MODEL_PARAMETERS.intersection(container)}
@@ -97,8 +100,8 @@ def model_parameters(kwargs: Mapping[str, Any]) -> Json | None:
 
 
 def _sent(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The request for a transcription: LiteLLM (1.106) has its parameters nowhere else."""
-    if kwargs.get("call_type") not in ("transcription", "atranscription"):
+    """The request for a transcription or speech: LiteLLM (1.106) has its parameters nowhere else."""
+    if kwargs.get("call_type") not in _SENT:
         return {}
     return mapping_of(mapping_of(kwargs.get("additional_args")).get("complete_input_dict"))
 
