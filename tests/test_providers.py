@@ -596,6 +596,40 @@ def test_no_price(langfuse: Collector) -> None:
     assert "langfuse.observation.cost_details" not in span.attributes
 
 
+def a_new_model() -> Case:
+    """Return a case of a model that is on no price list, though its family is known."""
+    case, model = CASES["anthropic"], "claude-opus-9"
+    streamed = case.answer.stream.replace(b"upstream", model.encode())
+    answer = Answer({**case.answer.whole, "model": model}, streamed)
+    return replace(case, model=f"anthropic/{model}", answer=answer)
+
+
+@pytest.mark.parametrize("make", [complete, acomplete, stream, astream])
+def test_no_price_of_a_new_model(langfuse: Collector, make: Any) -> None:
+    """A model that LiteLLM knows by its family alone is not free: Langfuse may have its price."""
+    case = a_new_model()
+    with Provider(case.answer) as provider:
+        make(case, provider)
+    assert langfuse_otel.flush(20)
+    [span] = langfuse.spans
+
+    assert usage_of(span) == case.buckets
+    assert "langfuse.observation.cost_details" not in span.attributes
+
+
+def test_free_model(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is free by LiteLLM's list costs nothing, whatever Langfuse would say."""
+    case = a_new_model()
+    free = {"input_cost_per_token": 0, "output_cost_per_token": 0, "litellm_provider": "anthropic"}
+    monkeypatch.setitem(litellm.model_cost, "claude-opus-9", free)
+    with Provider(case.answer) as provider:
+        complete(case, provider)
+    assert langfuse_otel.flush(20)
+    [span] = langfuse.spans
+
+    assert span.json("langfuse.observation.cost_details") == {"total": 0}
+
+
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_a_response_that_is_cut(langfuse: Collector, is_streamed: bool) -> None:
     """Why an answer of the Responses API ended early is told, as it is of the other ones."""

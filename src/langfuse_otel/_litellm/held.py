@@ -24,6 +24,7 @@ from langfuse_otel._litellm.names import (
     is_foreign,
     litellms_in,
 )
+from langfuse_otel._litellm.prices import is_unpriced
 from langfuse_otel._litellm.redaction import REDACTED
 from langfuse_otel._text import FEW, json_text, plain_text, text_in
 from langfuse_otel._values import UNCHANGEABLE, mapping_of, part
@@ -109,6 +110,7 @@ def held(kwargs: Mapping[str, Any], inlets: Inlets) -> dict[str, Any]:
     payload = mapping_of(kwargs.get("standard_logging_object"))
     return {
         **_chosen(kwargs, _CALL),
+        **({"response_cost": None} if is_unpriced(kwargs, payload) else {}),
         "litellm_params": {
             **_chosen(params, _PARAMS),
             "proxy_server_request": _request(params.get("proxy_server_request")),
