@@ -167,6 +167,33 @@ streams.GRACE_S = 0.0
 begin = lambda: next(litellm.completion(**call(stream=True)))
 is_ours = lambda thread: isinstance(thread, threading.Timer)
 """
+# Another thread takes the signal, and the main thread hears of it where it holds the locks of its fork.
+SIGTERM_IN_A_FORK = """
+import signal, threading
+taker = threading.Thread(target=threading.Event().wait, daemon=True)
+taker.start()
+os.register_at_fork(before=lambda: signal.pthread_kill(taker.ident, signal.SIGTERM))
+"""
+FORK_AND_LIVE_ON = """
+if not os.fork():
+    os._exit(0)
+time.sleep(60)
+"""
+SIGTERM_IN_A_CHILD = """
+import signal
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+"""
+# Ctrl-C comes just before the first hook of ours after a fork.
+CTRL_C_IN_A_FORK = """
+import _thread
+os.register_at_fork(after_in_parent=_thread.interrupt_main)
+"""
+STILL_SENDING = """
+litellm.completion(**call())
+assert os.waitpid(forked(lambda: None), 0)[1] == 0
+litellm.completion(**call())
+print(langfuse_otel.flush(30), signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+"""
 # The end of the loop cancels what has not run by then; the fork comes before that is run.
 FORK_AFTER_A_LOOP = """
 import warnings
@@ -370,6 +397,35 @@ def test_fork_in_an_import(collector: Collector, begin: str) -> None:
     run = run_program(CALLS + FORKED + begin + FORK_IN_AN_IMPORT, collector, **LATE)
 
     assert run.returncode == 0, run.stderr
+    assert len(collector.spans) == 2
+
+
+@pytest.mark.parametrize("handler", ["", OWN_HANDLER], ids=["default", "own"])
+def test_sigterm_in_a_fork(collector: Collector, handler: str) -> None:
+    """A SIGTERM that comes while the process forks does what it does otherwise, and loses nothing."""
+    code = SIGTERM_IN_A_FORK + CALLS + handler + CALL + FORK_AND_LIVE_ON
+    run = run_program(code, collector, **LATE | {"LANGFUSE_OTEL_SHUTDOWN_TIMEOUT": "5"})
+
+    assert run.returncode == (7 if handler else -signal.SIGTERM), run.stderr
+    assert len(collector.spans) == 1
+
+
+@pytest.mark.parametrize("handler", ["", OWN_HANDLER], ids=["default", "own"])
+def test_sigterm_in_a_child_that_begins(collector: Collector, handler: str) -> None:
+    """A SIGTERM that comes to a child before Python has begun there does what it does otherwise."""
+    code = (
+        CALL + "print(os.waitstatus_to_exitcode(os.waitpid(forked(lambda: time.sleep(60)), 0)[1]))"
+    )
+    run = run_program(SIGTERM_IN_A_CHILD + CALLS + FORKED + handler + code, collector, **LATE)
+
+    assert run.stdout.split()[-1] == str(7 if handler else -signal.SIGTERM), run.stderr
+
+
+def test_ctrl_c_in_a_fork(collector: Collector) -> None:
+    """A Ctrl-C that comes while the process forks ends no delivery and leaves no signal blocked."""
+    run = run_program(CTRL_C_IN_A_FORK + CALLS + FORKED + STILL_SENDING, collector, **LATE)
+
+    assert run.stdout == "True False\n", run.stderr
     assert len(collector.spans) == 2
 
 

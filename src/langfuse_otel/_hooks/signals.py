@@ -14,7 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from langfuse_otel._forks import in_child
+from langfuse_otel._forks import in_child, is_forking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +89,8 @@ def release() -> None:
 
 def _before(handler: Callable[[int, Any], Any], hasten: Callable[[], None]) -> Any:
     def handle(number: int, frame: Any) -> None:
+        if _comes_later():
+            return
         hasten()
         if hasattr(signal, "pthread_sigmask"):
             signal.raise_signal = _raise_at_the_end
@@ -129,6 +131,8 @@ def _before_default(deliver: Deliver, timeout_s: float) -> tuple[Any, Deliver]:
             _thread.start_new_thread(deliver_and_die, (loop,))
 
     def handle(_number: int, _frame: Any) -> None:
+        if _comes_later():
+            return
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         loop = asyncio._get_running_loop()  # noqa: SLF001 - the one that raises nothing
         begin(loop)
@@ -136,6 +140,22 @@ def _before_default(deliver: Deliver, timeout_s: float) -> tuple[Any, Deliver]:
             _die()
 
     return handle, begin
+
+
+def _comes_later() -> bool:
+    """Whether the signal came within a fork: then it is sent once more, for after it.
+
+    In a fork delivering would wait for locks that this thread holds, and what a handler raises is lost.
+    """
+    if not is_forking():
+        return False
+    _thread.start_new_thread(_tell_later, ())
+    return True
+
+
+def _tell_later() -> None:
+    time.sleep(AGAIN_S)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _wait_for_signals(reading: int, begin: Deliver) -> None:
