@@ -93,6 +93,21 @@ os.kill(os.getpid(), signal.SIGTERM)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 threading.Thread(target=signal.raise_signal, args=[signal.SIGTERM]).start()
 """
+# The signal comes while the exit hook delivers, when Python (3.12) starts no thread any more.
+AT_THE_END = """
+import atexit, _thread
+from langfuse_otel._delivery.delivery import Delivery
+shutdown = Delivery.shutdown
+def refuse(*_):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+def interrupted(delivery, timeout_s):
+    signal.raise_signal(signal.SIGTERM)
+    shutdown(delivery, timeout_s)
+def at_end():
+    _thread.start_new_thread = refuse
+    Delivery.shutdown = interrupted
+atexit.register(at_end)
+"""
 FORKED = """
 def forked(work):
     child = os.fork()
@@ -316,6 +331,14 @@ def test_sigterm_raised_in_a_thread(collector: Collector) -> None:
     run = run_program(CALLS + RAISED_IN_A_THREAD, collector, **LATE)
 
     assert run.returncode == -signal.SIGTERM, run.stderr
+
+
+def test_sigterm_at_the_end(collector: Collector) -> None:
+    """A SIGTERM that comes while the exit hook delivers waits for it, where no thread starts any more."""
+    run = run_program(CALLS + AT_THE_END + CALL, collector, **LATE)
+
+    assert (run.returncode, run.stderr) == (-signal.SIGTERM, "")
+    assert len(collector.spans) == 1
 
 
 def test_sigterm_left_alone(collector: Collector) -> None:

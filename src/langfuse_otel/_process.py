@@ -122,6 +122,7 @@ def end() -> None:
 
     LiteLLM's own exit hook may run after this one, so its left callbacks are run first.
     """
+    signals.keep_for_the_end()
     try:
         if "langfuse_otel.logger" in sys.modules:
             pending.drain_at_exit()

@@ -33,6 +33,9 @@ HEARD_S = 0.2
 # And so long to go by it, before it is told again.
 AGAIN_S = 0.02
 
+# Whether what is left is being delivered by the exit hook.
+_is_ending = False
+
 # Python's own, for which ours stands from the first SIGTERM on.
 _raise_signal = signal.raise_signal
 
@@ -81,8 +84,16 @@ def listen() -> None:
     _thread.start_new_thread(_wait_for_signals, (reading, _begin))
 
 
+def keep_for_the_end() -> None:
+    """Say that this process delivers by itself from now on, and calls `release` then."""
+    global _is_ending  # noqa: PLW0603 - a process ends once
+    _is_ending = hasattr(signal, "pthread_kill")
+
+
 def release() -> None:
     """Let a signal through that was held back until everything was delivered."""
+    global _is_ending  # noqa: PLW0603 - see above
+    _is_ending = False
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
@@ -135,11 +146,23 @@ def _before_default(deliver: Deliver, timeout_s: float) -> tuple[Any, Deliver]:
             return
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         loop = asyncio._get_running_loop()  # noqa: SLF001 - the one that raises nothing
-        begin(loop)
+        try:
+            begin(loop)
+        except RuntimeError:  # Python (3.12) starts no thread any more, or the system has none left
+            _die_unaided()
+            return
         if loop is None and not delivered.acquire(timeout=timeout_s):
             _die()
 
     return handle, begin
+
+
+def _die_unaided() -> None:
+    """Die at once, or where this thread delivers, and alone holds the signal back, after that."""
+    if not _is_ending:
+        _die()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
 
 def _comes_later() -> bool:
