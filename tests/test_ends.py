@@ -271,6 +271,35 @@ if __name__ == "__main__":
     print(child.exitcode)
     child.kill()
 """
+# The child has the parent's loop to write its signals to, and makes a second logger in a thread.
+BESIDE_A_LOOP = """
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from langfuse_otel.logger import LangfuseOtelLogger
+def work():
+    with ThreadPoolExecutor() as pool:
+        pool.submit(LangfuseOtelLogger).result()
+async def main():
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, print)
+    child = multiprocessing.get_context("fork").Process(target=work)
+    child.start()
+    child.join()
+    print(child.exitcode)
+litellm.completion(**call())
+asyncio.run(main())
+"""
+# A child that closes all that it has from its parent, as a daemon does, and forks.
+AS_A_DAEMON = """
+import multiprocessing
+def work():
+    os.closerange(3, 256)
+    assert os.waitpid(forked(lambda: None), 0)[1] == 0
+litellm.completion(**call())
+child = multiprocessing.get_context("fork").Process(target=work)
+child.start()
+child.join()
+print(child.exitcode)
+"""
 # The last job stops the worker that runs it.
 CELERY = """
 import celery
@@ -476,6 +505,14 @@ def test_sigterm_that_the_main_thread_misses(collector: Collector) -> None:
 
     assert run.stdout == f"{-signal.SIGTERM}\n", run.stderr
     assert len(collector.spans) == 2
+
+
+@pytest.mark.parametrize("code", [BESIDE_A_LOOP, AS_A_DAEMON], ids=["beside a loop", "daemon"])
+def test_child_that_cannot_listen(collector: Collector, code: str) -> None:
+    """A child that cannot listen for signals, or no more, is none the worse for it."""
+    run = run_program(CALLS + FORKED + code, collector, **LATE)
+
+    assert (run.stdout, run.stderr) == ("0\n", "")
 
 
 def test_celery(collector: Collector, tmp_path: Path) -> None:

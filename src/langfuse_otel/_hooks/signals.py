@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from langfuse_otel._forks import in_child, is_forking
@@ -71,6 +72,8 @@ def listen() -> None:
     """
     global _bell  # noqa: PLW0603 - a process has one
     if _begin is None or _bell is not None or not hasattr(signal, "pthread_kill"):
+        return
+    if threading.current_thread() is not threading.main_thread():
         return
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -182,11 +185,12 @@ def _tell_later() -> None:
 
 
 def _wait_for_signals(reading: int, begin: Deliver) -> None:
-    while heard := os.read(reading, 64):
-        if signal.SIGTERM in heard:
-            time.sleep(HEARD_S)
-            if _is_ours():
-                begin(None)
+    with suppress(OSError):  # closed, see below
+        while heard := os.read(reading, 64):
+            if signal.SIGTERM in heard:
+                time.sleep(HEARD_S)
+                if _is_ours():
+                    begin(None)
 
 
 def _die() -> None:
@@ -205,13 +209,14 @@ def _is_ours() -> bool:
 
 
 def _begin_in_child() -> None:
-    """The bell is the parent's."""
+    """The bell is the parent's, which may have closed it with all else, as a daemon does."""
     global _bell  # noqa: PLW0603 - see above
     if _bell is None:
         return
     signal.set_wakeup_fd(-1)
     for end in _bell:
-        os.close(end)
+        with suppress(OSError):
+            os.close(end)
     _bell = None
 
 
