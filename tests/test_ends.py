@@ -189,10 +189,13 @@ taker = threading.Thread(target=threading.Event().wait, daemon=True)
 taker.start()
 os.register_at_fork(before=lambda: signal.pthread_kill(taker.ident, signal.SIGTERM))
 """
+# Whatever thread takes it: the main thread does something, and so hears of it.
 FORK_AND_LIVE_ON = """
 if not os.fork():
     os._exit(0)
-time.sleep(60)
+deadline = time.monotonic() + 60
+while time.monotonic() < deadline:
+    time.sleep(0.002)
 """
 SIGTERM_IN_A_CHILD = """
 import signal
