@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from langfuse_otel._records import Observation, TraceFields
+    from langfuse_otel._spans.otlp import AttributeValue
 
-AttributeValue = str | bool | int | tuple[str, ...]
-Attributes = dict[str, AttributeValue | None]
+    Attributes = dict[str, AttributeValue | None]
 
 # The first makes it the root on the older write path, the second names the trace on the newer.
 AS_ROOT: Mapping[str, bool] = {
