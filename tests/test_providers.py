@@ -630,6 +630,57 @@ def test_free_model(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> Non
     assert span.json("langfuse.observation.cost_details") == {"total": 0}
 
 
+@pytest.fixture
+def listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a router puts on LiteLLM's price list is on it no longer afterwards."""
+    monkeypatch.setattr(litellm, "model_cost", dict(litellm.model_cost))
+
+
+def route(case: Case, provider: Provider, **prices: float) -> None:
+    """Ask LiteLLM's router, where the same model is registered twice, as after a change."""
+    call = case.call(provider)
+    del call["messages"]
+    for _ in range(2):
+        router = litellm.Router([{"model_name": "m", "litellm_params": {**call, **prices}}])
+    router.completion(model="m", messages=[{"role": "user", "content": "hi"}])
+
+
+@pytest.mark.parametrize("case", [a_new_model(), UNPRICED], ids=["new", "unknown"])
+@pytest.mark.usefixtures("listed")
+def test_no_price_of_a_router(langfuse: Collector, case: Case) -> None:
+    """A model of a router or proxy without a price is not free, though LiteLLM then lists it."""
+    with Provider(case.answer) as provider:
+        route(case, provider)
+    assert langfuse_otel.flush(20)
+    [span] = langfuse.spans
+
+    assert usage_of(span) == case.buckets
+    assert "langfuse.observation.cost_details" not in span.attributes
+
+
+@pytest.mark.usefixtures("listed")
+def test_free_model_of_a_router(langfuse: Collector) -> None:
+    """A model of which a router's configuration says that it is free costs nothing."""
+    with Provider(UNPRICED.answer) as provider:
+        route(UNPRICED, provider, input_cost_per_token=0, output_cost_per_token=0)
+    assert langfuse_otel.flush(20)
+    [span] = langfuse.spans
+
+    assert span.json("langfuse.observation.cost_details") == {"total": 0}
+
+
+def test_model_at_home(langfuse: Collector) -> None:
+    """What Ollama runs costs nothing."""
+    answer = {"model": "mine", "response": "Hi", "done": True, "eval_count": 5, "model_info": {}}
+    case = Case("ollama/mine", Answer({**answer, "template": ""}, b""), {})
+    with Provider(case.answer) as provider:
+        complete(case, provider)
+    assert langfuse_otel.flush(20)
+    [span] = langfuse.spans
+
+    assert span.json("langfuse.observation.cost_details") == {"total": 0}
+
+
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_a_response_that_is_cut(langfuse: Collector, is_streamed: bool) -> None:
     """Why an answer of the Responses API ended early is told, as it is of the other ones."""
