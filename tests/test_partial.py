@@ -190,6 +190,56 @@ def test_end_of_the_loop(langfuse: Collector, provider: Provider, name: str) -> 
     assert is_left(only(langfuse))
 
 
+def of_anthropic(*events: dict[str, Any]) -> providers.Answer:
+    """Return the answer of a stream of these events."""
+    lines = (f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in events)
+    return providers.Answer({}, "".join(lines).encode())
+
+
+MESSAGE = {"id": "msg-1", "type": "message", "role": "assistant", "model": "claude", "content": []}
+BROKEN = of_anthropic(
+    {"type": "message_start", "message": {**MESSAGE, "usage": {"input_tokens": 10}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Errors"}},
+    {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
+)
+
+
+def read_broken() -> None:
+    """Read a stream of Anthropic's to its end, which is an error."""
+
+    async def main(host: str) -> None:
+        async for _ in await ASYNC["messages"].on(host):
+            pass
+        assert await langfuse_otel.aflush(20)
+
+    with providers.Provider(BROKEN) as provider:
+        asyncio.run(main(provider.root))
+
+
+def test_error_within_a_stream(langfuse: Collector) -> None:
+    """A stream of Anthropic's that holds an error, which LiteLLM raises to nobody, is an ERROR."""
+    read_broken()
+    span = only(langfuse)
+
+    assert span.attributes["langfuse.observation.level"] == "ERROR"
+    assert span.attributes["langfuse.observation.status_message"] == "Overloaded"
+    assert span.json("langfuse.observation.output")["content"] == "Errors"
+    assert span.json("langfuse.observation.metadata")["error_code"] == 500
+
+
+def test_hidden_error_within_a_stream(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With LiteLLM's messages turned off such a stream shows neither its error nor its words."""
+    monkeypatch.setattr(litellm, "turn_off_message_logging", True)
+    read_broken()
+    span = only(langfuse)
+
+    assert span.attributes["langfuse.observation.level"] == "ERROR"
+    assert span.attributes["langfuse.observation.status_message"] == "AnthropicError"
+    assert "Overloaded" not in str(span.attributes)
+    assert "Errors" not in str(span.attributes)
+
+
 def test_routed(langfuse: Collector, provider: Provider) -> None:
     """A stream that came through a router is seen inside the router's own objects."""
     parameters = {**RESPONSES, "api_base": f"{provider.slow}/v1", "api_key": "sk-upstream"}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from langfuse_otel._hooks import beginnings, hits, retries, streams
+from langfuse_otel._hooks import beginnings, broken, hits, retries, streams
 from langfuse_otel._hooks.children import deliver_at_end_of, deliver_at_end_of_workers
 from langfuse_otel._hooks.partial import READERS
 from langfuse_otel._hooks.pending import remember_callbacks
@@ -132,6 +132,7 @@ wrapt.register_post_import_hook(
     beginnings.watch, "litellm.litellm_core_utils.logging_callback_manager"
 )
 wrapt.register_post_import_hook(hits.watch, "litellm.caching.caching_handler")
+wrapt.register_post_import_hook(broken.watch, broken.MODULE)
 wrapt.register_post_import_hook(_trace_openai, "openai")
 for _module in READERS:
     wrapt.register_post_import_hook(streams.watch, _module)

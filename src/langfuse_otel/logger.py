@@ -20,6 +20,7 @@ from langfuse_otel import _links, _process
 from langfuse_otel._ended import Announced, Ended, export
 from langfuse_otel._forks import open_in_child
 from langfuse_otel._hooks import streams
+from langfuse_otel._hooks.broken import broken
 from langfuse_otel._litellm import call_masks, pinned
 from langfuse_otel._litellm.call import call_id_of
 from langfuse_otel._litellm.guard import warn_of_missing
@@ -176,8 +177,13 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
     def _succeeded(
         self, kwargs: Mapping[str, Any], response: object, started: object, ended: object
     ) -> None:
-        """LiteLLM (1.106) reports some streams that were left as a success."""
-        stream = streams.finished(call_id_of(kwargs), self._left) if kwargs.get("stream") else None
+        """LiteLLM (1.106) reports some streams that were left, or said that they failed, as a success."""
+        call_id = call_id_of(kwargs) if kwargs.get("stream") else None
+        stream = streams.finished(call_id, self._left)
+        if failure := broken(call_id):
+            failed = {**kwargs, "exception": failure.error}
+            self._export(Ended(failed, None, started, ended, source=kwargs, said=failure.said))
+            return
         is_unread = stream is not None and not stream.is_complete
         was_left = is_cut_short(kwargs) or (is_unread and is_proxied(kwargs))
         finish = unread_observation_of if was_left else None

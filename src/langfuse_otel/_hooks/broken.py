@@ -1,0 +1,84 @@
+"""Streams of Anthropic's within which the provider says that it failed.
+
+The caller reads the event like any other, so LiteLLM (1.106) reports such a stream as a success; only
+its reader of whole streams raises the error, which LiteLLM logs and forgets, with what had been said.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+import wrapt
+
+from langfuse_otel._litellm.limits import short_text
+from langfuse_otel._values import part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import ModuleType
+
+MODULE = (
+    "litellm.proxy.pass_through_endpoints.llm_provider_handlers"
+    ".anthropic_passthrough_logging_handler"
+)
+HANDLER = "AnthropicPassthroughLoggingHandler"
+READ = "build_complete_streaming_response"
+
+# Held by LiteLLM's object of the call alone.
+_broken: WeakValueDictionary[str, Broken] = WeakValueDictionary()
+
+
+@dataclass(eq=False)
+class Broken:
+    """The error of a stream, and what it had said until then, as LiteLLM's response object."""
+
+    error: Exception
+    said: object
+
+
+def watch(module: ModuleType) -> None:
+    """Wrap that reader in LiteLLM's module, which has just been imported."""
+    if hasattr(getattr(module, HANDLER, None), READ):
+        wrapt.wrap_function_wrapper(module, f"{HANDLER}.{READ}", _read)
+
+
+def broken(call_id: str | None) -> Broken | None:
+    """Return what is known of a call whose stream held an error; None of any other."""
+    return _broken.get(call_id) if call_id else None
+
+
+def _read(
+    read: Callable[..., Any], _handler: object, arguments: tuple[Any, ...], named: dict[str, Any]
+) -> Any:
+    try:
+        return read(*arguments, **named)
+    except Exception as error:
+        with suppress(Exception):  # another version's names must not hide LiteLLM's own error
+            _note(error, read, named)
+        raise
+
+
+def _note(error: Exception, read: Callable[..., Any], named: dict[str, Any]) -> None:
+    chunks, call = named["all_chunks"], named["litellm_logging_obj"]
+    before = list(takewhile(lambda chunk: not _is_error(chunk), chunks))
+    if len(before) < len(chunks):
+        said = read(**{**named, "all_chunks": before})
+        known = call._langfuse_otel_broken = Broken(error, said)  # noqa: SLF001 - a name of ours
+        _broken[short_text(str(call.litellm_call_id))] = known
+
+
+def _is_error(chunk: str | bytes) -> bool:
+    lines: Iterable[str] = (chunk.decode() if isinstance(chunk, bytes) else chunk).splitlines()
+    return any(_type_of(line.removeprefix("data:")) == "error" for line in lines if "error" in line)
+
+
+def _type_of(text: str) -> object:
+    try:
+        return part(json.loads(text), "type")
+    except ValueError:
+        return None
