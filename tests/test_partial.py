@@ -228,6 +228,30 @@ def test_error_within_a_stream(langfuse: Collector) -> None:
     assert span.json("langfuse.observation.metadata")["error_code"] == 500
 
 
+@pytest.mark.parametrize("way", [SYNC["gemini"], ASYNC["gemini"]], ids=["sync", "async"])
+def test_error_within_a_stream_of_geminis(langfuse: Collector, way: Way) -> None:
+    """A stream of Gemini's own form that holds an error, which LiteLLM raises to nobody, is an ERROR."""
+    said = {"candidates": [{"content": {"role": "model", "parts": [{"text": "Errors"}]}}]}
+    error = {"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}
+    lines = "".join(f"data: {json.dumps(event)}\n\n" for event in (said, error))
+
+    async def main(host: str) -> None:
+        async for _ in await way.on(host):
+            pass
+
+    with providers.Provider(providers.Answer({}, lines.encode())) as provider:
+        if way is SYNC["gemini"]:
+            for _ in way.on(provider.root):
+                pass
+        else:
+            asyncio.run(main(provider.root))
+    span = only(langfuse)
+
+    assert span.attributes["langfuse.observation.level"] == "ERROR"
+    assert "overloaded" in span.attributes["langfuse.observation.status_message"]
+    assert span.json("langfuse.observation.output")["content"] == "Errors"
+
+
 def test_hidden_error_within_a_stream(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     """With LiteLLM's messages turned off such a stream shows neither its error nor its words."""
     monkeypatch.setattr(litellm, "turn_off_message_logging", True)

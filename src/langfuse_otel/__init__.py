@@ -132,10 +132,11 @@ wrapt.register_post_import_hook(
     beginnings.watch, "litellm.litellm_core_utils.logging_callback_manager"
 )
 wrapt.register_post_import_hook(hits.watch, "litellm.caching.caching_handler")
-wrapt.register_post_import_hook(broken.watch, broken.MODULE)
 wrapt.register_post_import_hook(_trace_openai, "openai")
 for _module in READERS:
     wrapt.register_post_import_hook(streams.watch, _module)
+for _module in broken.READERS:
+    wrapt.register_post_import_hook(broken.watch, _module)
 wrapt.register_post_import_hook(
     partial(deliver_at_end_of, end=end_before_threads), "multiprocessing.util"
 )

@@ -201,9 +201,13 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         def finish(observation: Observation) -> Observation:
             return observation if stream.is_complete else unread_observation_of(observation)
 
-        kwargs = dict(stream.kwargs)
+        kwargs, said = dict(stream.kwargs), stream.answer()
         times = kwargs.get("start_time"), stream.ended
-        self._export(Ended(kwargs, stream.answer(), *times, finish, source=stream.kwargs))
+        if failure := broken(call_id_of(kwargs)):
+            failed = {**kwargs, "exception": failure.error}
+            self._export(Ended(failed, None, *times, source=stream.kwargs, said=failure.said))
+            return
+        self._export(Ended(kwargs, said, *times, finish, source=stream.kwargs))
 
     def _export(self, call: Ended) -> None:
         """Hand one call over. Nothing that goes wrong here may reach the caller."""

@@ -1,7 +1,8 @@
-"""Streams of Anthropic's within which the provider says that it failed.
+"""Streams of Anthropic's and Gemini's own form within which the provider says that it failed.
 
-The caller reads the event like any other, so LiteLLM (1.106) reports such a stream as a success; only
-its reader of whole streams raises the error, which LiteLLM logs and forgets, with what had been said.
+The caller reads the event like any other, so LiteLLM (1.106) reports such a stream as a success, or not
+at all; only its reader of whole streams raises the error, which LiteLLM logs and forgets, with what had
+been said.
 """
 
 from __future__ import annotations
@@ -19,15 +20,21 @@ from langfuse_otel._litellm.limits import short_text
 from langfuse_otel._values import part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from types import ModuleType
 
-MODULE = (
-    "litellm.proxy.pass_through_endpoints.llm_provider_handlers"
-    ".anthropic_passthrough_logging_handler"
-)
-HANDLER = "AnthropicPassthroughLoggingHandler"
-READ = "build_complete_streaming_response"
+# Module, class and name of LiteLLM's readers of whole streams.
+HANDLERS = "litellm.proxy.pass_through_endpoints.llm_provider_handlers"
+READERS: Mapping[str, tuple[str, str]] = {
+    f"{HANDLERS}.anthropic_passthrough_logging_handler": (
+        "AnthropicPassthroughLoggingHandler",
+        "build_complete_streaming_response",
+    ),
+    f"{HANDLERS}.gemini_passthrough_logging_handler": (
+        "GeminiPassthroughLoggingHandler",
+        "_build_complete_streaming_response",
+    ),
+}
 
 # Held by LiteLLM's object of the call alone.
 _broken: WeakValueDictionary[str, Broken] = WeakValueDictionary()
@@ -43,8 +50,9 @@ class Broken:
 
 def watch(module: ModuleType) -> None:
     """Wrap that reader in LiteLLM's module, which has just been imported."""
-    if hasattr(getattr(module, HANDLER, None), READ):
-        wrapt.wrap_function_wrapper(module, f"{HANDLER}.{READ}", _read)
+    handler, read = READERS[module.__name__]
+    if hasattr(getattr(module, handler, None), read):
+        wrapt.wrap_function_wrapper(module, f"{handler}.{read}", _read)
 
 
 def broken(call_id: str | None) -> Broken | None:
@@ -74,11 +82,11 @@ def _note(error: Exception, read: Callable[..., Any], named: dict[str, Any]) -> 
 
 def _is_error(chunk: str | bytes) -> bool:
     lines: Iterable[str] = (chunk.decode() if isinstance(chunk, bytes) else chunk).splitlines()
-    return any(_type_of(line.removeprefix("data:")) == "error" for line in lines if "error" in line)
+    return any(_has_error(line.removeprefix("data:")) for line in lines if "error" in line)
 
 
-def _type_of(text: str) -> object:
+def _has_error(text: str) -> bool:
     try:
-        return part(json.loads(text), "type")
+        return bool(part(json.loads(text), "error"))
     except ValueError:
-        return None
+        return False
