@@ -190,14 +190,14 @@ def test_end_of_the_loop(langfuse: Collector, provider: Provider, name: str) -> 
     assert is_left(only(langfuse))
 
 
-def of_anthropic(*events: dict[str, Any]) -> providers.Answer:
+def of_events(*events: dict[str, Any]) -> providers.Answer:
     """Return the answer of a stream of these events."""
     lines = (f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in events)
     return providers.Answer({}, "".join(lines).encode())
 
 
 MESSAGE = {"id": "msg-1", "type": "message", "role": "assistant", "model": "claude", "content": []}
-BROKEN = of_anthropic(
+BROKEN = of_events(
     {"type": "message_start", "message": {**MESSAGE, "usage": {"input_tokens": 10}}},
     {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
     {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Errors"}},
@@ -250,6 +250,35 @@ def test_error_within_a_stream_of_geminis(langfuse: Collector, way: Way) -> None
     assert span.attributes["langfuse.observation.level"] == "ERROR"
     assert "overloaded" in span.attributes["langfuse.observation.status_message"]
     assert span.json("langfuse.observation.output")["content"] == "Errors"
+
+
+def of_a_failed_response() -> providers.Answer:
+    """Return the answer of a stream of the Responses API that says a word and then that it failed."""
+    begun = {"id": "r1", "object": "response", "created_at": 1, "model": "gpt-4o", "output": []}
+    asked = {"parallel_tool_calls": True, "tools": [], "tool_choice": "auto"}
+    error = {"code": "server_error", "message": "blew up"}
+    place = {"item_id": "i", "output_index": 0, "content_index": 0}
+    events = (
+        {"type": "response.created", "response": {**begun, **asked, "status": "in_progress"}},
+        {"type": "response.output_text.delta", "delta": WORDS[0], **place},
+        {
+            "type": "response.failed",
+            "response": {**begun, **asked, "status": "failed", "error": error},
+        },
+    )
+    return of_events(*events)
+
+
+def test_failed_response(langfuse: Collector) -> None:
+    """A stream of the Responses API that says that it failed keeps what it had said before."""
+    with providers.Provider(of_a_failed_response()) as provider:
+        stream = SYNC["responses"].on(provider.root)
+        with pytest.raises(Exception, match="blew up"):
+            list(stream)
+    span = only(langfuse)
+
+    assert span.attributes["langfuse.observation.level"] == "ERROR"
+    assert said(span) == WORDS[0]
 
 
 def test_hidden_error_within_a_stream(langfuse: Collector, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,23 +139,27 @@ class Responses(Partial):
         return self._attributes.get("completed_response") is not None
 
     def answer(self) -> object:
-        """Return the whole response, else the text so far, else the response as it was announced."""
-        if self.is_complete:
-            return part(self._attributes["completed_response"], "response")
+        """Return the whole response, else the text so far, else the response as it was announced.
+
+        One that failed may not hold what it had said.
+        """
+        whole = part(self._attributes.get("completed_response"), "response")
+        if whole is not None and (part(whole, "status") != "failed" or part(whole, "output")):
+            return whole
         event = self._like_the_stream().partial_response_on_disconnect()
-        return part(event, "response") or self._attributes["_created_response"]
+        return part(event, "response") or whole or self._attributes["_created_response"]
 
     def let_go(self) -> None:
         """Drop the connection."""
         self._attributes = {k: v for k, v in self._attributes.items() if k not in CONNECTION}
 
     def _like_the_stream(self) -> Any:
-        """Return a stream object that knows the same, but for a failure.
+        """Return a stream object that knows the same, but for its end and a failure.
 
         Of a stream whose failure it has noted LiteLLM (1.109) says nothing more.
         """
         like = object.__new__(self._class)
-        vars(like).update(self._attributes, _failure_handled=False)
+        vars(like).update(self._attributes, _failure_handled=False, completed_response=None)
         return like
 
 
