@@ -702,6 +702,17 @@ def test_a_response_that_is_cut(langfuse: Collector, is_streamed: bool) -> None:
     assert span.json("langfuse.observation.metadata")["finish_reasons"] == ["max_output_tokens"]
 
 
+def fail(message: str, key: str = "made-up") -> None:
+    """Ask for a response that says that it failed."""
+    answer = providers.response({}, "")
+    error = {"code": "server_error", "message": message}
+    failed = {"status": "failed", "error": error, "usage": None, "output": []}
+    with Provider(replace(answer, whole={**answer.whole, **failed})) as provider:
+        litellm.responses(
+            model="openai/gpt-4.1", input="hi", api_key=key, api_base=f"{provider.root}/v1"
+        )
+
+
 @pytest.mark.parametrize(
     ("is_hidden", "message"), [(False, "The model broke."), (True, "server_error")]
 )
@@ -710,13 +721,7 @@ def test_a_response_that_failed(
 ) -> None:
     """A response that says that it failed is an error, though LiteLLM calls it a success."""
     monkeypatch.setattr(litellm, "turn_off_message_logging", is_hidden)
-    answer = providers.response({}, "")
-    error = {"code": "server_error", "message": "The model broke."}
-    failed = {"status": "failed", "error": error, "usage": None, "output": []}
-    with Provider(replace(answer, whole={**answer.whole, **failed})) as provider:
-        litellm.responses(
-            model="openai/gpt-4.1", input="hi", api_key="made-up", api_base=f"{provider.root}/v1"
-        )
+    fail("The model broke.")
     langfuse_otel.flush(20)
     [span] = langfuse.spans
 
@@ -724,6 +729,16 @@ def test_a_response_that_failed(
     assert span.attributes["langfuse.observation.status_message"] == message
     assert span.json("langfuse.observation.metadata")["error_code"] == "server_error"
     assert span.json("langfuse.observation.cost_details") == {"total": 0}
+
+
+def test_a_failed_response_that_quotes(langfuse: Collector) -> None:
+    """The message of a failed response does not show the key of the call."""
+    fail("No tool answers to sk-made-up-key.", key="sk-made-up-key")
+    langfuse_otel.flush(20)
+    [span] = langfuse.spans
+    message = span.attributes["langfuse.observation.status_message"]
+
+    assert message == "No tool answers to [credential]."
 
 
 def test_paths() -> None:

@@ -26,8 +26,9 @@ from langfuse_otel._litellm.names import (
 )
 from langfuse_otel._litellm.prices import is_unpriced
 from langfuse_otel._litellm.redaction import REDACTED
+from langfuse_otel._privacy.secrets import without_secrets
 from langfuse_otel._text import FEW, json_text, plain_text, text_in
-from langfuse_otel._values import UNCHANGEABLE, mapping_of, part
+from langfuse_otel._values import UNCHANGEABLE, mapping_of, part, text_of
 
 if TYPE_CHECKING:
     from langfuse_otel._records import Json
@@ -137,17 +138,25 @@ def held_answer(response: object, kwargs: Mapping[str, Any]) -> dict[str, Any] |
         "id": part(response, "id"),
         "model": part(response, "model"),
         "usage": _usage(response, mapping_of(kwargs.get("standard_logging_object"))),
-        **_ending(response),
+        **_ending(response, kwargs),
     }
 
 
-def _ending(response: object) -> dict[str, Any]:
+def _ending(response: object, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Why it ended: of choices each says it, of the Responses API one that ended early or failed."""
     choices = part(response, "choices")
     if isinstance(choices, list):
         return {"choices": [{"finish_reason": part(one, "finish_reason")} for one in choices]}
-    error = part(response, "error") if part(response, "status") == "failed" else None
+    error = _error(response, kwargs) if part(response, "status") == "failed" else None
     return {"incomplete_details": part(response, "incomplete_details"), "error": error}
+
+
+def _error(response: object, kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What it failed of; the credentials that its text may quote are not held."""
+    error = part(response, "error")
+    text = text_of(part(error, "message"))
+    said = without_secrets(text, kwargs) if text else None
+    return {"code": part(error, "code"), "message": said} if error else None
 
 
 def held_content(value: object) -> Json | Long | None:
