@@ -17,7 +17,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 import langfuse_otel
 import providers
-from langfuse_otel._hooks import streams
+from langfuse_otel._hooks import broken, streams
 from routes import WORDS, Provider
 from upstream import ANSWER, BUCKETS
 
@@ -250,6 +250,25 @@ def test_error_within_a_stream_of_geminis(langfuse: Collector, way: Way) -> None
     assert span.attributes["langfuse.observation.level"] == "ERROR"
     assert "overloaded" in span.attributes["langfuse.observation.status_message"]
     assert span.json("langfuse.observation.output")["content"] == "Errors"
+
+
+def test_broken_is_the_attempt_without_words() -> None:
+    """A whole answer is no error, though an earlier attempt of the same call was broken."""
+    call = SimpleNamespace(litellm_call_id="of-two-attempts")
+    named = {
+        "all_chunks": ['data: {"error": {"message": "Overloaded"}}'],
+        "litellm_logging_obj": call,
+    }
+
+    def read(all_chunks: list[str], litellm_logging_obj: object) -> None:
+        if all_chunks:
+            raise ValueError(litellm_logging_obj)
+
+    with pytest.raises(ValueError, match="of-two-attempts"):
+        broken._read(read, None, (), named)
+
+    assert broken.broken("of-two-attempts", litellm.ModelResponse()) is not None
+    assert broken.broken("of-two-attempts", litellm.mock_completion("m", MESSAGES)) is None
 
 
 def of_a_failed_response() -> providers.Answer:

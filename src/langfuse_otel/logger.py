@@ -180,7 +180,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         """LiteLLM (1.106) reports some streams that were left, or said that they failed, as a success."""
         call_id = call_id_of(kwargs) if kwargs.get("stream") else None
         stream = streams.finished(call_id, self._left)
-        if failure := broken(call_id):
+        if failure := broken(call_id, response):
             failed = {**kwargs, "exception": failure.error}
             self._export(Ended(failed, None, started, ended, source=kwargs, said=failure.said))
             return

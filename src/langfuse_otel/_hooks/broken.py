@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 import wrapt
 
 from langfuse_otel._litellm.limits import short_text
+from langfuse_otel._litellm.redaction import REDACTED
 from langfuse_otel._values import part
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ READERS: Mapping[str, tuple[str, str]] = {
         "_build_complete_streaming_response",
     ),
 }
+
+# What stands in an answer without words, and in any that LiteLLM has redacted.
+WORDLESS = (None, "", json.loads(REDACTED))
 
 # Held by LiteLLM's object of the call alone.
 _broken: WeakValueDictionary[str, Broken] = WeakValueDictionary()
@@ -55,9 +59,18 @@ def watch(module: ModuleType) -> None:
         wrapt.wrap_function_wrapper(module, f"{handler}.{read}", _read)
 
 
-def broken(call_id: str | None) -> Broken | None:
-    """Return what is known of a call whose stream held an error; None of any other."""
-    return _broken.get(call_id) if call_id else None
+def broken(call_id: str | None, response: object = None) -> Broken | None:
+    """Return what is known of a call whose stream held an error; None of any other.
+
+    LiteLLM's `response` to such a stream has no words: one that has is another attempt's.
+    """
+    known = _broken.get(call_id) if call_id else None
+    return None if known is None or _has_words(response) else known
+
+
+def _has_words(response: object) -> bool:
+    messages = [part(choice, "message") for choice in part(response, "choices") or ()]
+    return any(part(one, "tool_calls") or part(one, "content") not in WORDLESS for one in messages)
 
 
 def _read(
