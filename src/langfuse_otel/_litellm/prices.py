@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # Whose calls cost nothing by themselves: they run at home, or a subscription pays for them.
-_FREE = frozenset({"chatgpt", "github_copilot", "ollama", "ollama_chat"})
+_FREE = ("chatgpt", "github_copilot", "ollama", "ollama_chat")
 
 
 def is_unpriced(kwargs: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
