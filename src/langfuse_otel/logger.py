@@ -39,6 +39,7 @@ from langfuse_otel.settings import Settings, with_secrets_hidden
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from langfuse_otel._hooks.broken import Broken
     from langfuse_otel._hooks.retries import Unreported
     from langfuse_otel._hooks.streams import Stream
     from langfuse_otel._records import Observation
@@ -181,8 +182,7 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         call_id = call_id_of(kwargs) if kwargs.get("stream") else None
         stream = streams.finished(call_id, self._left)
         if failure := broken(call_id, response):
-            failed = {**kwargs, "exception": failure.error}
-            self._export(Ended(failed, None, started, ended, source=kwargs, said=failure.said))
+            self._export(_broken_off(Ended(kwargs, None, started, ended, source=kwargs), failure))
             return
         is_unread = stream is not None and not stream.is_complete
         was_left = is_cut_short(kwargs) or (is_unread and is_proxied(kwargs))
@@ -201,13 +201,11 @@ class LangfuseOtelLogger(CustomLogger):  # type: ignore[misc]
         def finish(observation: Observation) -> Observation:
             return observation if stream.is_complete else unread_observation_of(observation)
 
-        kwargs, said = dict(stream.kwargs), stream.answer()
+        kwargs = dict(stream.kwargs)
         times = kwargs.get("start_time"), stream.ended
-        if failure := broken(call_id_of(kwargs)):
-            failed = {**kwargs, "exception": failure.error}
-            self._export(Ended(failed, None, *times, source=stream.kwargs, said=failure.said))
-            return
-        self._export(Ended(kwargs, said, *times, finish, source=stream.kwargs))
+        call = Ended(kwargs, stream.answer(), *times, finish, source=stream.kwargs)
+        failure = broken(call.call_id)
+        self._export(_broken_off(call, failure) if failure else call)
 
     def _export(self, call: Ended) -> None:
         """Hand one call over. Nothing that goes wrong here may reach the caller."""
@@ -270,6 +268,12 @@ def _is_changing(kind: type) -> bool:
     if not issubclass(kind, CustomLogger) or issubclass(kind, LangfuseOtelLogger):
         return False
     return any(getattr(kind, n) is not getattr(CustomLogger, n, None) for n in _CHANGING)
+
+
+def _broken_off(call: Ended, failure: Broken) -> Ended:
+    """A call within whose stream the provider said that it failed."""
+    kwargs = {**call.kwargs, "exception": failure.error}
+    return call._replace(kwargs=kwargs, response=None, finish=None, said=failure.said)
 
 
 def _fingerprint(own: Mapping[str, Any]) -> str:
