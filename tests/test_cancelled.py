@@ -26,6 +26,16 @@ class Slow(CustomLogger):
 litellm.callbacks = [Slow(), "langfuse_otel"]
 """
 
+# One call, and the end of the loop as soon as a callback waits.
+UNTIL_ONE_WAITS = """
+async def main():
+    await litellm.acompletion(**call())
+    while not waiting:
+        await asyncio.sleep(0.01)
+asyncio.run(main())
+assert langfuse_otel.flush()
+"""
+
 STREAM = """stream = await litellm.anthropic.messages.acreate(
         model="anthropic/claude-sonnet-4-5", max_tokens=9, stream=True,
         messages=[{"role": "user", "content": "hi"}], api_base=os.environ["UPSTREAM"], api_key="k",
@@ -72,15 +82,9 @@ class Hiding(CustomLogger):
         waiting.append(kwargs)
         await asyncio.sleep(3600)
 litellm.callbacks = [Hiding(), "langfuse_otel"]
-async def main():
-    await litellm.acompletion(**call())
-    while not waiting:
-        await asyncio.sleep(0.01)
-asyncio.run(main())
-assert langfuse_otel.flush()
-print(dict(langfuse_otel.stats().dropped))
 """
-    result = run_program(BEHIND + code, collector)
+    told = "print(dict(langfuse_otel.stats().dropped))"
+    result = run_program(BEHIND + code + UNTIL_ONE_WAITS + told, collector)
 
     assert result.stdout == "{'unreadable': 1}\n", result.stderr
     assert not collector.spans
@@ -93,15 +97,9 @@ def test_told_before(collector: Collector, ours: str) -> None:
 def Off():
     return langfuse_otel.LangfuseOtelLogger(turn_off_message_logging=True)
 litellm.callbacks = [{ours}, Slow()]
-async def main():
-    await litellm.acompletion(**call())
-    while not waiting:
-        await asyncio.sleep(0.01)
-asyncio.run(main())
-assert langfuse_otel.flush()
-print(langfuse_otel.stats().created)
 """
-    result = run_program(BEHIND + code, collector)
+    told = "print(langfuse_otel.stats().created)"
+    result = run_program(BEHIND + code + UNTIL_ONE_WAITS + told, collector)
 
     assert result.returncode == 0, result.stderr
     assert len(collector.spans) == 1

@@ -585,17 +585,6 @@ def test_cohere_stream(langfuse: Collector, make: Any) -> None:
     assert cost_of(span) > 0
 
 
-def test_no_price(langfuse: Collector) -> None:
-    """Where LiteLLM knows no price there is usage and no cost: Langfuse may have one."""
-    with Provider(UNPRICED.answer) as provider:
-        complete(UNPRICED, provider)
-    assert langfuse_otel.flush(20)
-    [span] = langfuse.spans
-
-    assert usage_of(span) == UNPRICED.buckets
-    assert "langfuse.observation.cost_details" not in span.attributes
-
-
 def a_new_model() -> Case:
     """Return a case of a model that is on no price list, though its family is known."""
     case, model = CASES["anthropic"], "claude-opus-9"
@@ -604,10 +593,15 @@ def a_new_model() -> Case:
     return replace(case, model=f"anthropic/{model}", answer=answer)
 
 
-@pytest.mark.parametrize("make", [complete, acomplete, stream, astream])
-def test_no_price_of_a_new_model(langfuse: Collector, make: Any) -> None:
-    """A model that LiteLLM knows by its family alone is not free: Langfuse may have its price."""
-    case = a_new_model()
+@pytest.mark.parametrize(
+    ("case", "make"),
+    [(UNPRICED, complete), *((a_new_model(), m) for m in (complete, acomplete, stream, astream))],
+)
+def test_no_price(langfuse: Collector, case: Case, make: Any) -> None:
+    """Where LiteLLM knows no price there is usage and no cost: Langfuse may have one.
+
+    Of a model that it knows by its family alone LiteLLM says that it is free.
+    """
     with Provider(case.answer) as provider:
         make(case, provider)
     assert langfuse_otel.flush(20)
